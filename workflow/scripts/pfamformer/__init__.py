@@ -1,0 +1,1 @@
+"""pfamformer: what a protein does, from its sequence alone."""

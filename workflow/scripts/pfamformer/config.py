@@ -1,0 +1,400 @@
+"""The only definition of every setting: what it means, its unit, its bounds, its default.
+
+``config/config.yaml`` and its overlays are merged by Snakemake, then resolved here: each named run
+is laid over the defaults of its kind. All problems are reported at once, each with its path.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from pfamformer.errors import InputError
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]
+Accession = Annotated[str, StringConstraints(pattern=r"^PF\d{5}$")]
+Precision = Literal["auto", "float32", "bfloat16"]
+SplitMethod = Literal["clustered", "random"]
+Corpus = Literal["pfam_domains", "pfam_proteins", "uniparc"]
+
+
+def setting(description: str, unit: str = "none", default: Any = ..., **bounds: Any) -> Any:
+    """A field with what a user must know about it."""
+    return Field(default, description=description, json_schema_extra={"unit": unit}, **bounds)
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys are errors, values do not change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class EmbeddedSettings(Settings):
+    """The human proteome and Pfam profiles out of Python wheels: no download site is needed."""
+
+    families: list[Accession] = setting(
+        "Pfam accessions whose profiles are searched", "accessions", min_length=2, max_length=2766
+    )
+    max_domains: int = setting(
+        "Domains drawn of a family at most", "domains per family", 100, ge=2, le=100_000
+    )
+
+
+class FilesSettings(Settings):
+    """Files of the databases that lie on this machine already."""
+
+    folder: str = setting(
+        "Folder with Pfam-A.seed.gz, pfamseq.gz and uniparc_active_p1.fasta.gz … in it", min_length=1
+    )
+
+
+class SourcesSettings(Settings):
+    """Where families, proteins and annotations come from."""
+
+    provider: Literal["embedded", "files"] = setting("Which of the sections below is used")
+    embedded: EmbeddedSettings | None = setting("Settings of provider 'embedded'", default=None)
+    files: FilesSettings | None = setting("Settings of provider 'files'", default=None)
+    uniparc_chunks: int = setting(
+        "Number of UniParc FASTA chunks read (200 are published)", "files", 1, ge=1, le=200
+    )
+
+
+class DomainsSettings(Settings):
+    """Reading the seed alignments."""
+
+    min_length: int = setting("Shortest domain kept", "residues", 10, ge=1, le=1000)
+    max_reject_share: float = setting(
+        "Largest share of broken seed rows that is left out rather than refused", "share", 0.001,
+        ge=0, le=1,
+    )  # fmt: skip
+
+
+class SplitsSettings(Settings):
+    """What counts as similar, and how much is held out."""
+
+    min_identity: float = setting(
+        "Aligned identity at which two domains of a family must stay in one part", "share", 0.25,
+        gt=0, le=1,
+    )  # fmt: skip
+    min_coverage: float = setting(
+        "Share of both sequences that the alignment must cover for that", "share", 0.8, ge=0, le=1
+    )
+    test_share: float = setting(
+        "Largest share of a family's domains in the test part", "share", 0.25, gt=0, lt=0.5
+    )
+    dev_share: float = setting(
+        "Largest share of a family's domains in the development part", "share", 0.1, gt=0, lt=0.5
+    )
+    certificate_prefilter: Literal["none", "ungapped"] = setting(
+        "How the certificate searches: 'none' aligns every held-out with every training domain "
+        "(exact), 'ungapped' keeps the best ungapped diagonals (for millions of domains)",
+        default="none",
+    )
+
+
+class CorporaSettings(Settings):
+    """Token shards for pretraining."""
+
+    min_length: int = setting("Shortest sequence kept", "residues", 20, ge=1, le=10_000)
+    valid_share: float = setting(
+        "Share of protein sequences kept for validation", "share", 0.01, gt=0, lt=0.5
+    )
+
+
+class NetworkSettings(Settings):
+    """Shape of the encoder."""
+
+    layers: int = setting("Transformer blocks", "blocks", ge=1, le=96)
+    width: int = setting("Size of the embeddings", "dimensions", ge=8, le=16384, multiple_of=4)
+    heads: int = setting("Attention heads; must divide the width", "heads", ge=1, le=128)
+    feed_forward: int = setting("Size of the feed-forward layer", "dimensions", ge=8, le=65536)
+    dropout: float = setting("Dropout behind each sublayer", "share", 0.0, ge=0, lt=1)
+
+
+class TrainingSettings(Settings):
+    """What pretraining and fine-tuning have in common."""
+
+    seed: int = setting("Seed of all random choices of this run", "none", 1, ge=0, lt=2**31)
+    learning_rate: float = setting("Highest learning rate", "per step", gt=0, le=1)
+    warmup_share: float = setting(
+        "Share of the steps in which the learning rate rises", "share", 0.05, ge=0, lt=1
+    )
+    weight_decay: float = setting("Decoupled weight decay", "per step", 0.01, ge=0, le=1)
+    gradient_clip: float = setting("Largest gradient norm", "norm", 1.0, gt=0, le=1000)
+    tokens_per_batch: int = setting(
+        "Tokens of a batch, padding included", "tokens", ge=64, le=10_000_000
+    )
+    max_length: int = setting(
+        "Residues read of a sequence; longer ones are cut", "residues", 512, ge=16, le=100_000
+    )
+    precision: Precision = setting(
+        "Number format of matrix products; 'auto' is bfloat16 where the processor computes it",
+        default="auto",
+    )
+    log_every: int = setting("Steps between two lines of metrics", "steps", 20, ge=1, le=100_000)
+    save_every: float = setting(
+        "Time between two saved training states", "seconds", 120.0, gt=0, le=86_400
+    )
+
+
+class PretrainSettings(TrainingSettings):
+    """A pretraining run: masked language modelling on a corpus."""
+
+    kind: Literal["pretrain"] = setting("What this run is")
+    corpus: Corpus = setting("Sequences that are read")
+    network: NetworkSettings = setting("Shape of the encoder")
+    steps: int = setting("Optimiser steps", "steps", ge=1, le=100_000_000)
+    validate_every: int = setting("Steps between two validations", "steps", 100, ge=1, le=1_000_000)
+    target_share: float = setting("Share of residues to predict", "share", 0.15, gt=0, lt=1)
+    mask_share: float = setting("Share of targets replaced by <mask>", "share", 0.8, ge=0, le=1)
+    random_share: float = setting(
+        "Share of targets replaced by a random residue", "share", 0.1, ge=0, le=1
+    )
+
+
+class FinetuneSettings(TrainingSettings):
+    """A fine-tuning run: domains to families."""
+
+    kind: Literal["finetune"] = setting("What this run is")
+    split: SplitMethod = setting("Split that it trains and is judged on", default="clustered")
+    start_from: Name = setting("Pretraining run whose network it starts from")
+    weights: Literal["pretrained", "untrained"] = setting(
+        "Start with that network's weights, or with its shape and random weights",
+        default="pretrained",
+    )
+    head: Literal["classic", "dropout"] = setting("Classification head")
+    head_dropout: float = setting("Dropout of the head 'dropout'", "share", 0.3, ge=0, lt=1)
+    encoder_rate: float = setting(
+        "Learning rate of the encoder, relative to the head's", "ratio", 1.0, ge=0, le=10
+    )
+    epochs: int = setting("Passes over the training domains", "epochs", ge=1, le=10_000)
+
+
+Run = PretrainSettings | FinetuneSettings
+_KINDS: dict[str, type[TrainingSettings]] = {"pretrain": PretrainSettings, "finetune": FinetuneSettings}
+
+
+class RuleResources(Settings):
+    """What one rule asks of the machine or the cluster."""
+
+    threads: int = setting("Processor cores", "cores", 1, ge=1, le=1024)
+    mem_mb: int = setting("Memory", "MB", 2000, ge=100, le=10_000_000)
+    runtime: int = setting("Time limit", "minutes", 60, ge=1, le=43_200)
+    gpus: int = setting("GPUs on each node", "GPUs", 0, ge=0, le=64)
+    gpu_model: str | None = setting("GPU model, as the cluster names it", default=None)
+    nodes: int = setting("Nodes; more than one starts torchrun on each", "nodes", 1, ge=1, le=1024)
+
+
+class ResourcesSettings(Settings):
+    """Resources by kind of work."""
+
+    light: RuleResources = setting("Small jobs: tables, figures, report", default=RuleResources())
+    sources: RuleResources = setting("Building or linking sources", default=RuleResources())
+    search: RuleResources = setting("MMseqs2 searches", default=RuleResources(threads=2))
+    profiles: RuleResources = setting("Profile HMMs", default=RuleResources(threads=2))
+    pretrain: RuleResources = setting("Pretraining", default=RuleResources(threads=2))
+    finetune: RuleResources = setting("Fine-tuning", default=RuleResources())
+
+
+class EvaluationSettings(Settings):
+    """How methods are judged."""
+
+    bootstrap: int = setting("Bootstrap draws for intervals", "draws", 2000, ge=100, le=1_000_000)
+    confidence: float = setting("Coverage of intervals", "share", 0.95, gt=0.5, lt=1)
+
+
+class Project(Settings):
+    """Everything that ``config/*.yaml`` says, with every run resolved."""
+
+    project: Name = setting("Name of the folder under results/", default="demo")
+    title: str = setting("Title of the report", default="pfamformer", max_length=120)
+    seed: int = setting("Seed of draws and splits, and of every run", "none", 1, ge=0, lt=2**31)
+    sources: SourcesSettings = setting("Where data come from")
+    domains: DomainsSettings = setting("Seed alignments", default=DomainsSettings())
+    splits: SplitsSettings = setting("Splits", default=SplitsSettings())
+    corpora: CorporaSettings = setting("Pretraining corpora", default=CorporaSettings())
+    evaluation: EvaluationSettings = setting("Evaluation", default=EvaluationSettings())
+    resources: ResourcesSettings = setting("Resources", default=ResourcesSettings())
+    runs: dict[Name, Run] = setting("Named runs, resolved")
+
+    def runs_of(self, kind: str) -> dict[str, Run]:
+        """The runs of one kind, by name."""
+        return {name: run for name, run in self.runs.items() if run.kind == kind}
+
+
+def resolve(raw: Mapping[str, Any]) -> Project:
+    """Check a merged configuration and lay every run over the defaults of its kind.
+
+    A run or a section set to null in an overlay is removed.
+
+    Raises:
+        InputError: one line per problem, ``path: what it must be (got value)``, all of them.
+    """
+    raw = _without_none(dict(raw))
+    defaults = raw.pop("defaults", {}) or {}
+    given_runs = raw.pop("runs", {}) or {}
+    problems = [
+        f"defaults.{kind}: unknown kind of run{_guess(kind, _KINDS)}" for kind in defaults if kind not in _KINDS
+    ]
+    runs: dict[str, Any] = {}
+    for name, given in given_runs.items():
+        run, found = _resolve_run(str(name), given, defaults, raw.get("seed", 1))
+        problems += found
+        if run is not None:
+            runs[str(name)] = run
+    try:
+        project = Project.model_validate({**raw, "runs": runs})
+    except ValidationError as error:
+        project = None
+        problems += [_line(e, raw) for e in error.errors()]
+    if project is not None:
+        problems += _cross_checks(project)
+    if not given_runs:
+        problems.append("runs: at least one run is required")
+    if problems or project is None:
+        unique = list(dict.fromkeys(problems))
+        raise InputError(
+            "configuration",
+            f"{len(unique)} problem{'s' if len(unique) > 1 else ''}\n  " + "\n  ".join(unique),
+        )
+    return project
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    return value
+
+
+def _resolve_run(
+    name: str, given: Any, defaults: Mapping[str, Any], seed: Any
+) -> tuple[Run | None, list[str]]:
+    if not isinstance(given, Mapping):
+        return None, [f"runs.{name}: must be a section of settings (got {given!r})"]
+    kind = given.get("kind")
+    if kind not in _KINDS:
+        return None, [f"runs.{name}.kind: must be one of {', '.join(_KINDS)} (got {kind!r})"]
+    merged = _merge(_merge({"seed": seed}, defaults.get(kind) or {}), given)
+    try:
+        return _KINDS[kind].model_validate(merged), []
+    except ValidationError as error:
+        # A value that the run does not set itself is blamed on the defaults, once for all runs.
+        return None, [
+            _line(e, merged, f"runs.{name}" if _holds(given, e["loc"]) else f"defaults.{kind}")
+            if e["type"] != "missing"
+            else _line(e, merged, f"runs.{name}")
+            for e in error.errors()
+        ]
+
+
+def _merge(below: Any, above: Any) -> Any:
+    if isinstance(below, Mapping) and isinstance(above, Mapping):
+        return {**below, **{k: _merge(below.get(k), v) for k, v in above.items()}}
+    return above
+
+
+def _holds(given: Any, path: Iterable[Any]) -> bool:
+    for key in path:
+        if not isinstance(given, Mapping) or key not in given:
+            return False
+        given = given[key]
+    return True
+
+
+_BOUNDS = {
+    "greater_than": ("gt", ">"),
+    "greater_than_equal": ("ge", ">="),
+    "less_than": ("lt", "<"),
+    "less_than_equal": ("le", "<="),
+    "multiple_of": ("multiple_of", "a multiple of"),
+}
+
+
+def _line(error: Any, raw: Any, prefix: str = "") -> str:
+    """One problem as ``path: what it must be (got value)``."""
+    path = ".".join([*([prefix] if prefix else []), *(str(p) for p in error["loc"])])
+    kind, context, value = error["type"], error.get("ctx", {}), error.get("input")
+    if kind == "extra_forbidden":
+        return f"{path}: unknown key{_guess(str(error['loc'][-1]), _known_keys())}"
+    if kind == "missing":
+        return f"{path}: is required"
+    if kind in _BOUNDS:
+        key, sign = _BOUNDS[kind]
+        return f"{path}: must be {sign} {context[key]:g} (got {value!r})"
+    if kind == "literal_error":
+        return f"{path}: must be one of {context['expected'].replace(' or ', ', ')} (got {value!r})"
+    message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    message = message.replace("should", "must", 1)
+    return f"{path}: {message[:1].lower()}{message[1:]} (got {value!r})"
+
+
+def _known_keys() -> set[str]:
+    keys: set[str] = {"defaults"}
+    todo: list[type[BaseModel]] = [Project, *_KINDS.values(), *Settings.__subclasses__()]
+    for model in todo:
+        keys |= set(model.model_fields)
+    return keys
+
+
+def _guess(key: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(key, sorted(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def _cross_checks(project: Project) -> list[str]:
+    """Conditions between settings."""
+    problems = []
+    provider = project.sources.provider
+    if getattr(project.sources, provider) is None:
+        problems.append(f"sources.{provider}: is required by sources.provider = {provider!r}")
+    if project.splits.test_share + project.splits.dev_share >= 1:
+        problems.append("splits.dev_share: test_share + dev_share must be < 1")
+    pretraining = project.runs_of("pretrain")
+    for name, run in project.runs.items():
+        if isinstance(run, PretrainSettings):
+            if run.network.width % (2 * run.network.heads):
+                problems.append(
+                    f"runs.{name}.network.heads: must divide width / 2 = {run.network.width // 2} "
+                    f"(got {run.network.heads})"
+                )
+            if run.mask_share + run.random_share > 1:
+                problems.append(f"runs.{name}.random_share: mask_share + random_share must be <= 1")
+        elif run.start_from not in pretraining:
+            problems.append(
+                f"runs.{name}.start_from: must be one of the pretraining runs "
+                f"{', '.join(pretraining) or '(there is none)'} (got {run.start_from!r})"
+            )
+    return problems
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of a configuration *file*: every section optional, runs as partial settings."""
+    full = Project.model_json_schema()
+    definitions = full["$defs"]
+    for model in (PretrainSettings, FinetuneSettings):
+        definitions[model.__name__] = model.model_json_schema()
+        definitions.update(definitions[model.__name__].pop("$defs", {}))
+    for definition in definitions.values():
+        definition.pop("required", None)
+    partial = [{"$ref": f"#/$defs/{model.__name__}"} for model in (PretrainSettings, FinetuneSettings)]
+    full["properties"]["runs"]["additionalProperties"] = {"anyOf": [*partial, {"type": "null"}]}
+    full["properties"]["defaults"] = {
+        "description": "What runs of a kind have in common",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {kind: {"$ref": f"#/$defs/{m.__name__}"} for kind, m in _KINDS.items()},
+    }
+    full.pop("required", None)
+    full["title"] = "pfamformer configuration"
+    return full
+
+
+def read_run(path: str) -> Run:
+    """The settings of one run from its ``config.json``."""
+    with open(path, encoding="utf-8") as file:
+        content = json.load(file)
+    return _KINDS[content["kind"]].model_validate(content)

@@ -1,0 +1,47 @@
+"""The residue alphabet: the 33 tokens of ESM-2, in its order, so that weights can be exchanged.
+
+Source: Lin et al., Science 379 (2023); the token order is that of the published checkpoints.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+TOKENS: tuple[str, ...] = (
+    "<cls>", "<pad>", "<eos>", "<unk>",
+    *"LAGVSERTIDPKQNFYMHWCXBUZO.-",
+    "<null_1>", "<mask>",
+)  # fmt: skip
+INDEX = {token: i for i, token in enumerate(TOKENS)}
+CLS, PAD, EOS, UNK, MASK = (INDEX[t] for t in ("<cls>", "<pad>", "<eos>", "<unk>", "<mask>"))
+
+#: The 20 standard residues, in token order (token 4 = L … token 23 = C).
+STANDARD = "LAGVSERTIDPKQNFYMHWC"
+#: All letters that a protein sequence may hold: standard, ambiguous (B X Z J) and rare (U O).
+RESIDUES = STANDARD + "XBUZOJ"
+
+_LOOKUP = np.full(256, 255, dtype=np.uint8)
+for _letter in STANDARD + "XBUZO":
+    _LOOKUP[ord(_letter)] = _LOOKUP[ord(_letter.lower())] = INDEX[_letter]
+# ESM-2 has no token for J (Leu or Ile): read it as unknown residue.
+_LOOKUP[ord("J")] = _LOOKUP[ord("j")] = INDEX["X"]
+
+
+def encode(sequence: str | bytes) -> np.ndarray:
+    """Residue tokens of a sequence, shape (length,), ``uint8``, without special tokens.
+
+    Raises:
+        ValueError: at the first character that is no residue, with its 1-based position.
+    """
+    raw = sequence.encode("ascii", "replace") if isinstance(sequence, str) else sequence
+    tokens = _LOOKUP[np.frombuffer(raw, dtype=np.uint8)]
+    bad = np.flatnonzero(tokens == 255)
+    if len(bad):
+        position = int(bad[0])
+        raise ValueError(f"{chr(raw[position])!r} at residue {position + 1} is not an amino acid")
+    return tokens
+
+
+def decode(tokens: np.ndarray) -> str:
+    """The sequence of residue tokens, the inverse of :func:`encode` (J comes back as X)."""
+    return "".join(TOKENS[t] for t in tokens)

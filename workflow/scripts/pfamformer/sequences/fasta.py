@@ -1,0 +1,71 @@
+"""Reading and writing FASTA, gzipped or not, through dnaio."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import dnaio
+
+from pfamformer.command import atomic_path
+from pfamformer.errors import InputError
+
+
+def read_fasta(path: str | Path) -> Iterator[tuple[str, str]]:
+    """Yield (header without ``>``, sequence) for each record.
+
+    Raises:
+        InputError: when the file is missing, truncated, damaged or not FASTA.
+    """
+    record = "start of file"
+    try:
+        with dnaio.open(path, fileformat="fasta", open_threads=0) as reader:
+            for entry in reader:
+                record = f"after record {entry.name.split()[0] if entry.name else '(unnamed)'}"
+                yield entry.name, entry.sequence
+    except FileNotFoundError as error:
+        raise InputError(path, "no such file") from error
+    except (EOFError, OSError, dnaio.FileFormatError) as error:
+        raise damaged(path, record, error) from error
+
+
+def damaged(path: str | Path, record: str, error: Exception) -> InputError:
+    """The message for a file that ends early or does not decompress."""
+    return InputError(
+        path,
+        f"truncated or damaged ({error})",
+        record=record,
+        remedy="Delete it and rerun to fetch or build it again",
+    )
+
+
+@contextmanager
+def open_gzip_writer(path: str | Path) -> Iterator[IO[str]]:
+    """Write text to a gzip file atomically; equal text gives equal bytes (no time stamp)."""
+    with atomic_path(path) as temporary, open(temporary, "wb") as raw:
+        # Level 6 is the usual trade; mtime=0 and an empty name keep the bytes reproducible.
+        with gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed:
+            with io.TextIOWrapper(packed, encoding="ascii", newline="\n") as text:
+                yield text
+
+
+def write_fasta(path: str | Path, records: Iterable[tuple[str, str]], width: int = 60) -> int:
+    """Write records to ``path`` (gzipped when it ends in ``.gz``); returns their number."""
+    opener = open_gzip_writer if str(path).endswith(".gz") else _open_plain
+    count = 0
+    with opener(path) as out:
+        for header, sequence in records:
+            lines = "\n".join(sequence[i : i + width] for i in range(0, len(sequence), width))
+            out.write(f">{header}\n{lines}\n")
+            count += 1
+    return count
+
+
+@contextmanager
+def _open_plain(path: str | Path) -> Iterator[IO[str]]:
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="ascii") as out:
+        yield out

@@ -1,0 +1,186 @@
+"""The embedded sources: human proteins and Pfam profiles made into the files that Pfam serves.
+
+The profiles of the chosen families are searched against the human proteome at their gathering
+thresholds; what they find becomes ``Pfam-A.seed.gz`` in Pfam's own format. The labels are therefore
+*made by profile HMMs*: every report built on them says so, because it favours HMM baselines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyhmmer
+from pyhmmer.easel import Alphabet, DigitalSequenceBlock, SequenceFile, TextSequence
+from pyhmmer.plan7 import HMM, HMMFile, TopHits
+
+from pfamformer.command import log
+from pfamformer.errors import InputError
+from pfamformer.sequences.fasta import open_gzip_writer
+from pfamformer.sources.wheels import open_member
+
+PROTEOME = "kstar/RESOURCE_FILES/humanProteome.fasta"
+PROFILES = "gecco/hmmer/Pfam.h3m"
+AMINO = Alphabet.amino()
+_UNIPROT = re.compile(r"^\w+\|(?P<accession>[^|]+)\|(?P<entry>\S+) ?(?P<rest>.*)$")
+_VERSION = re.compile(r"\bSV=(\d+)\b")
+
+
+@dataclass(frozen=True)
+class Protein:
+    """A UniProt protein: accession with sequence version, entry name, description, sequence."""
+
+    accession: str
+    entry: str
+    description: str
+    sequence: str
+
+
+def read_proteome(wheel: str | Path) -> list[Protein]:
+    """The human proteins of the wheel, in its order."""
+    proteins = []
+    with open_member(wheel, PROTEOME) as file:
+        for chunk in file.read().decode("ascii").split("\n>"):
+            header, _, body = chunk.lstrip(">").partition("\n")
+            match = _UNIPROT.match(header)
+            if match is None:
+                raise InputError(wheel, "not a UniProt header", record=header[:60])
+            version = _VERSION.search(header)
+            proteins.append(
+                Protein(
+                    f"{match['accession']}.{version[1] if version else 1}",
+                    match["entry"],
+                    match["rest"],
+                    body.replace("\n", ""),
+                )
+            )
+    return proteins
+
+
+def read_profiles(wheel: str | Path, accessions: Sequence[str]) -> list[HMM]:
+    """The profiles with these accessions (without version), in the order asked for.
+
+    Raises:
+        InputError: an accession that the wheel does not hold, or that has no gathering threshold.
+    """
+    with open_member(wheel, PROFILES) as file, HMMFile(file) as profiles:
+        found = {hmm.accession.split(".")[0]: hmm for hmm in profiles if hmm.accession}
+    missing = [a for a in accessions if a not in found]
+    if missing:
+        raise InputError(
+            wheel,
+            f"holds no profile for {', '.join(missing[:5])}",
+            record=f"{len(missing)} of {len(accessions)} families",
+            remedy="Take them out of sources.embedded.families",
+        )
+    return [found[a] for a in accessions]
+
+
+def write_seed(
+    proteome: str | Path,
+    profiles: str | Path,
+    accessions: Sequence[str],
+    output: str | Path,
+    *,
+    max_domains: int,
+    seed: int,
+    threads: int,
+) -> int:
+    """Search, draw, align and write ``Pfam-A.seed.gz``; returns the number of rows written.
+
+    Args:
+        accessions: Pfam accessions without version.
+        max_domains: at most this many domains of a family, a draw without replacement.
+        seed: of the draws; each family has its own stream, so that adding one moves no other.
+
+    Raises:
+        InputError: a family without any domain in the proteome.
+    """
+    proteins = {p.accession: p for p in read_proteome(proteome)}
+    block = DigitalSequenceBlock(
+        AMINO,
+        [TextSequence(name=p.accession, sequence=p.sequence).digitize(AMINO) for p in proteins.values()],
+    )
+    hmms = read_profiles(profiles, accessions)
+    rows = 0
+    with open_gzip_writer(output) as out:
+        searches = pyhmmer.hmmsearch(hmms, block, cpus=threads, bit_cutoffs="gathering", Z=len(block))
+        for count, (hmm, hits) in enumerate(zip(hmms, searches, strict=True), 1):
+            domains = _draw(sorted(set(_domains(hits))), max_domains, _stream(seed, hmm))
+            if not domains:
+                raise InputError(
+                    profiles,
+                    "no domain of this family in the proteome",
+                    record=f"family {hmm.accession}",
+                    remedy=f"Take {hmm.accession.split('.')[0]} out of sources.embedded.families",
+                )
+            names = [f"{protein}/{start}-{end}" for protein, start, end in domains]
+            sequences = [proteins[p].sequence[start - 1 : end] for p, start, end in domains]
+            out.writelines(_entry(hmm, names, _align(hmm, names, sequences)))
+            rows += len(names)
+            if count % 20 == 0 or count == len(hmms):
+                log.info("%d of %d families, %d domains", count, len(hmms), rows)
+    return rows
+
+
+def _stream(seed: int, hmm: HMM) -> np.random.Generator:
+    return np.random.default_rng([seed, *hmm.accession.encode()])
+
+
+def _domains(hits: TopHits) -> Iterator[tuple[str, int, int]]:
+    """Envelopes of the domains at or above the gathering threshold (as Pfam counts them)."""
+    for hit in hits.included:
+        for domain in hit.domains.included:
+            yield hit.name, domain.env_from, domain.env_to
+
+
+def _draw(domains: list, most: int, stream: np.random.Generator) -> list:
+    if len(domains) <= most:
+        return domains
+    chosen = stream.choice(len(domains), size=most, replace=False)
+    return [domains[i] for i in sorted(chosen)]
+
+
+def _align(hmm: HMM, names: list[str], sequences: list[str]) -> list[str]:
+    block = DigitalSequenceBlock(
+        AMINO,
+        [
+            TextSequence(name=n, sequence=s).digitize(AMINO)
+            for n, s in zip(names, sequences, strict=True)
+        ],
+    )
+    aligned = pyhmmer.hmmalign(hmm, block, trim=False, all_consensus_cols=False)
+    return [str(row) for row in aligned.alignment]
+
+
+def _entry(hmm: HMM, names: list[str], aligned: list[str]) -> Iterator[str]:
+    sequence_ga, domain_ga = hmm.cutoffs.gathering
+    yield "# STOCKHOLM 1.0\n"
+    yield f"#=GF ID   {hmm.name}\n#=GF AC   {hmm.accession}\n#=GF DE   {hmm.description or hmm.name}\n"
+    yield f"#=GF GA   {sequence_ga:.2f} {domain_ga:.2f};\n#=GF TP   Domain\n#=GF SQ   {len(names)}\n"
+    width = max(map(len, names)) + 2
+    for name, row in zip(names, aligned, strict=True):
+        # Pfam writes one gap character; HMMER's insert columns (lower case, '.') carry no residue.
+        yield f"{name:<{width}}{row.upper().replace('-', '.')}\n"
+    yield "//\n"
+
+
+def pfamseq_records(proteins: Iterable[Protein]) -> Iterator[tuple[str, str]]:
+    """Records of ``pfamseq``: ``ACCESSION.version ENTRY description``."""
+    for protein in proteins:
+        yield f"{protein.accession} {protein.entry} {protein.description}", protein.sequence
+
+
+def uniparc_records(proteins: Iterable[Protein]) -> Iterator[tuple[str, str]]:
+    """Records of UniParc: ``UPI… status=active``, one for each distinct sequence.
+
+    The numbers are made here, in file order: the wheel does not carry UniParc's own.
+    """
+    seen: set[str] = set()
+    for protein in proteins:
+        if protein.sequence not in seen:
+            seen.add(protein.sequence)
+            yield f"UPI{len(seen):010X} status=active", protein.sequence

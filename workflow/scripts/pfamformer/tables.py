@@ -1,0 +1,80 @@
+"""The tables that stages exchange: their columns, checked whenever one is written or read.
+
+``docs/tables.md`` describes each column. Files are Parquet, with a TSV twin where people look.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pfamformer.command import atomic_path
+from pfamformer.errors import InputError
+
+_TEXT, _WHOLE, _REAL = pa.string(), pa.int32(), pa.float64()
+
+SCHEMAS: dict[str, pa.Schema] = {
+    name: pa.schema(columns)
+    for name, columns in {
+        "domains": [
+            ("id", _TEXT), ("protein", _TEXT), ("start", _WHOLE), ("end", _WHOLE),
+            ("family", _TEXT), ("clan", _TEXT), ("sequence", _TEXT),
+        ],
+        "families": [
+            ("family", _TEXT), ("name", _TEXT), ("description", _TEXT), ("clan", _TEXT),
+            ("gathering", _TEXT), ("domains", _WHOLE),
+        ],
+        "proteins": [("protein", _TEXT), ("sequence", _TEXT)],
+        "similarity": [
+            ("query", _TEXT), ("target", _TEXT), ("identity", _REAL),
+            ("query_coverage", _REAL), ("target_coverage", _REAL), ("identical", _WHOLE),
+        ],
+        "split": [
+            ("id", _TEXT), ("family", _TEXT), ("component", _WHOLE), ("part", _TEXT),
+            ("nearest_train_identity", _REAL),
+        ],
+        "predictions": [
+            ("id", _TEXT), ("truth", _TEXT), ("predicted", _TEXT), ("score", _REAL),
+            ("method", _TEXT), ("run", _TEXT),
+        ],
+        "metrics": [
+            ("step", _WHOLE), ("part", _TEXT), ("tokens", pa.int64()), ("loss", _REAL),
+            ("accuracy", _REAL), ("tokens_per_second", _REAL), ("memory_mb", _REAL),
+        ],
+    }.items()
+}  # fmt: skip
+
+
+def write_table(table: pd.DataFrame, name: str, path: str | Path) -> None:
+    """Write ``table`` as the table called ``name``; columns must be exactly those of the schema.
+
+    A path that ends in ``.tsv`` gets tab-separated text, anything else Parquet.
+    """
+    schema = SCHEMAS[name]
+    if list(table.columns) != schema.names:
+        raise ValueError(f"table {name}: columns {list(table.columns)}, expected {schema.names}")
+    packed = pa.Table.from_pandas(table, schema=schema, preserve_index=False)
+    with atomic_path(path) as temporary:
+        if str(path).endswith(".tsv"):
+            table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+        else:
+            pq.write_table(packed.replace_schema_metadata(None), temporary, compression="zstd")
+
+
+def read_table(name: str, path: str | Path) -> pd.DataFrame:
+    """Read the table called ``name``; a file with other columns is an :class:`InputError`."""
+    schema = SCHEMAS[name]
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(path, f"not readable as Parquet ({error})", remedy="Delete it") from error
+    if table.schema.names != schema.names:
+        raise InputError(
+            path,
+            f"columns {table.schema.names} are not those of table '{name}' ({schema.names})",
+            remedy="Delete it and rerun: it was written by another version",
+        )
+    return table.to_pandas()
