@@ -61,15 +61,21 @@ export DEBIAN_FRONTEND=noninteractive
 echo "system packages: installing$missing"
 log=$(mktemp)
 install_quietly() {
-    # shellcheck disable=SC2086  # one word per package
-    apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 $missing >"$log" 2>&1
+    apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >>"$log" 2>&1
 }
 # Fresh package lists only where the present ones do not do: that is the slow part.
-if ! install_quietly; then
-    if ! { apt-get update -q >"$log" 2>&1 && install_quietly; }; then
+# shellcheck disable=SC2086  # one word per package
+if ! install_quietly $missing; then
+    apt-get update -q >>"$log" 2>&1 || true
+    # One by one: where a distribution lacks one package, the others are still of use.
+    failed=""
+    for package in $missing; do
+        install_quietly "$package" || failed="$failed $package"
+    done
+    if [ -n "$failed" ]; then
         tail -n 5 "$log" >&2
         rm -f "$log"
-        skip "installing$missing failed (see above)"
+        skip "installing$failed failed (see above)"
     fi
 fi
 rm -f "$log"

@@ -2,8 +2,8 @@
 
 Everything the cluster consists of belongs to it alone: its own munged (key and socket), MariaDB
 (data directory, Unix socket only), slurmdbd, slurmctld and one slurmd per node, on ports picked at
-start, with all files in one folder. A SLURM, MariaDB or munge that already runs on the machine is
-neither used nor touched, and nothing outside the folder is written.
+start, with all files in one folder (but sockets go to a temporary one where its path is too long
+for them). A SLURM, MariaDB or munge that already runs on the machine is neither used nor touched.
 
 The nodes are pretended: they share the machine, their CPU count and memory are what the
 configuration says, and their GPUs are harmless character devices, so that scheduling, accounting
@@ -55,7 +55,8 @@ _STARTUP_SECONDS = 60.0
 
 def _program(name: str) -> str | None:
     """Return the full path of a system program, also where sbin is not on PATH."""
-    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), *_SYSTEM_FOLDERS)))
+    # PATH comes last: inside another test cluster it begins with that cluster's wrappers.
+    return shutil.which(name, path=os.pathsep.join((*_SYSTEM_FOLDERS, os.environ.get("PATH", ""))))
 
 
 def missing_requirements() -> str | None:
@@ -173,7 +174,7 @@ def _signal_and_wait(pids: Sequence[int], seconds: float) -> None:
 class SlurmCluster:
     """A running SLURM cluster of pretended nodes; use it as a context manager.
 
-    folder: where everything lies; made if missing, kept at the end (logs!).
+    folder: where everything lies; made if missing, kept at the end for its logs.
     nodes, cpus, gpus_per_node, memory_mb: the cluster's size; all but `nodes` are per node.
     default_minutes, max_minutes: the partition's default and highest time limit.
     """
@@ -208,6 +209,7 @@ class SlurmCluster:
         self._run_folder = self.folder / "run"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._active = False
+        self._owner = 0
 
     # ------------------------------------------------------------------ the user's side
 
@@ -247,7 +249,7 @@ class SlurmCluster:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in the cluster's environment and return its captured output."""
         environment = self.full_environment(extra_environment)
-        # The wrappers must be found also for the command itself: Popen searches the own PATH.
+        # Popen would search this process's PATH, which lacks the wrappers.
         program = shutil.which(command[0], path=environment["PATH"]) or command[0]
         return subprocess.run(
             [program, *command[1:]],
@@ -270,7 +272,8 @@ class SlurmCluster:
     def fail_node(self, name: str) -> None:
         """Let a node crash: its slurmd and its jobs' processes vanish, and it is marked down.
 
-        SLURM ends the node's jobs as NODE_FAIL (or requeues them where they ask for it).
+        SLURM ends the node's jobs as NODE_FAIL; those submitted without --no-requeue then wait
+        in the queue again, for about two minutes before they may start.
         """
         self._check_node(name)
         process = self._processes.pop(name, None)
@@ -324,6 +327,7 @@ class SlurmCluster:
             raise RuntimeError(reason)
         self._end_leftovers()
         self._active = True
+        self._owner = os.getpid()
         atexit.register(self.stop)
         try:
             self._bring_up()
@@ -333,7 +337,9 @@ class SlurmCluster:
 
     def stop(self) -> None:
         """Cancel all jobs and end the processes this cluster started; safe to call again."""
-        if not self._active:
+        if (
+            not self._active or os.getpid() != self._owner
+        ):  # a forked copy must not end the original
             return
         atexit.unregister(self.stop)
         # A second Ctrl-C must not leave half of the daemons behind. Only the main thread may set
@@ -616,7 +622,8 @@ class SlurmCluster:
 
     def _start(self, name: str, command: Sequence[str], **variables: str) -> None:
         """Start a daemon in the foreground, as our child: its pid is certain, without pid files."""
-        # Should this process be killed outright, the kernel ends the daemons.
+        # Should this process be killed outright, the kernel ends the daemons. More exactly it does
+        # so when the calling thread ends: start a cluster in a thread that outlives it.
         guard = _program("setpriv")
         prefix = [guard, "--pdeathsig", "TERM"] if guard else []
         with (self._logs / f"{name}.out").open("ab") as output:
@@ -787,25 +794,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _: sys.exit(128 + received))
     folder = options.folder or Path(tempfile.mkdtemp(prefix="slurm-test-"))
+    begin = time.monotonic()
     try:
-        begin = time.monotonic()
-        cluster = SlurmCluster(folder, options.nodes, options.cpus, options.gpus_per_node)
-        with cluster:
+        with SlurmCluster(folder, options.nodes, options.cpus, options.gpus_per_node) as cluster:
             print(f"cluster up after {time.monotonic() - begin:.1f} s in {folder}", file=sys.stderr)
             environment = cluster.full_environment()
             words = command or ["sinfo", "-N", "-l"]
             program = shutil.which(words[0], path=environment["PATH"]) or words[0]
             try:
-                return subprocess.run(
-                    [program, *words[1:]], env=environment, check=False
-                ).returncode
-            except FileNotFoundError:
-                print(f"no such command: {words[0]}", file=sys.stderr)
+                status = subprocess.run([program, *words[1:]], env=environment, check=False)
+                return status.returncode if status.returncode >= 0 else 128 - status.returncode
+            except OSError as error:
+                print(f"{words[0]}: {error.strerror}", file=sys.stderr)
                 return 127
             finally:
                 begin = time.monotonic()
     except KeyboardInterrupt:
         return 130
+    except RuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
     finally:
         if not options.folder:
             shutil.rmtree(folder, ignore_errors=True)
