@@ -35,7 +35,7 @@ def clustered_split(
     """Assign whole components to parts, family by family.
 
     The largest component of a family trains. Each other one, in a seeded order, goes to whichever
-    of test and dev is further below its share of the family and has room for it, else to train.
+    of test and dev has filled less of its share of the family and has room for it, else to train.
 
     Args:
         domains: columns ``id`` and ``family``.
@@ -51,13 +51,14 @@ def clustered_split(
     for family, rows in table.groupby("family", sort=True):
         sizes = rows["component"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
         stream = np.random.default_rng([seed, *str(family).encode()])
-        room = {"test": test * len(rows), "dev": dev * len(rows)}
-        chosen = {part: [] for part in room}
+        share = {"test": test * len(rows), "dev": dev * len(rows)}
+        filled = dict.fromkeys(share, 0)
+        chosen: dict[str, list[int]] = {part: [] for part in share}
         for component in stream.permutation(sizes.index[1:].to_numpy(copy=True)):
-            fitting = [part for part in room if sizes[component] <= room[part]]
+            fitting = [p for p in share if filled[p] + sizes[component] <= share[p]]
             if fitting:
-                part = max(fitting, key=lambda p: room[p])
-                room[part] -= sizes[component]
+                part = min(fitting, key=lambda p: filled[p] / share[p])
+                filled[part] += sizes[component]
                 chosen[part].append(component)
         for part, members in chosen.items():
             table.loc[rows.index[rows["component"].isin(members)], "part"] = part

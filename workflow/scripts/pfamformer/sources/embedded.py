@@ -8,6 +8,7 @@ thresholds; what they find becomes ``Pfam-A.seed.gz`` in Pfam's own format. The 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyhmmer
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock, SequenceFile, TextSequence
-from pyhmmer.plan7 import HMM, HMMFile, TopHits
+from pyhmmer.plan7 import HMM, HMMFile
 
 from pfamformer.command import log
 from pfamformer.errors import InputError
@@ -105,20 +106,20 @@ def write_seed(
         [TextSequence(name=p.accession, sequence=p.sequence).digitize(AMINO) for p in proteins.values()],
     )
     hmms = read_profiles(profiles, accessions)
+    domains = _resolve_overlaps(_search(hmms, block, threads))
     rows = 0
     with open_gzip_writer(output) as out:
-        searches = pyhmmer.hmmsearch(hmms, block, cpus=threads, bit_cutoffs="gathering", Z=len(block))
-        for count, (hmm, hits) in enumerate(zip(hmms, searches, strict=True), 1):
-            domains = _draw(sorted(set(_domains(hits))), max_domains, _stream(seed, hmm))
-            if not domains:
+        for count, hmm in enumerate(hmms, 1):
+            drawn = _draw(sorted(domains[hmm.accession]), max_domains, _stream(seed, hmm))
+            if not drawn:
                 raise InputError(
                     profiles,
                     "no domain of this family in the proteome",
                     record=f"family {hmm.accession}",
                     remedy=f"Take {hmm.accession.split('.')[0]} out of sources.embedded.families",
                 )
-            names = [f"{protein}/{start}-{end}" for protein, start, end in domains]
-            sequences = [proteins[p].sequence[start - 1 : end] for p, start, end in domains]
+            names = [f"{protein}/{start}-{end}" for protein, start, end in drawn]
+            sequences = [proteins[p].sequence[start - 1 : end] for p, start, end in drawn]
             out.writelines(_entry(hmm, names, _align(hmm, names, sequences)))
             rows += len(names)
             if count % 20 == 0 or count == len(hmms):
@@ -130,11 +131,47 @@ def _stream(seed: int, hmm: HMM) -> np.random.Generator:
     return np.random.default_rng([seed, *hmm.accession.encode()])
 
 
-def _domains(hits: TopHits) -> Iterator[tuple[str, int, int]]:
+@dataclass(frozen=True, order=True)
+class _Hit:
+    """A domain at or above its family's gathering threshold; the order is best score first."""
+
+    minus_score: float
+    family: str
+    protein: str
+    start: int
+    end: int
+
+    def covers(self, other: _Hit) -> bool:
+        """Whether the two share more than half of the shorter one."""
+        shared = min(self.end, other.end) - max(self.start, other.start) + 1
+        return shared > 0.5 * min(self.end - self.start + 1, other.end - other.start + 1)
+
+
+def _search(hmms: Sequence[HMM], block: DigitalSequenceBlock, threads: int) -> Iterator[_Hit]:
     """Envelopes of the domains at or above the gathering threshold (as Pfam counts them)."""
-    for hit in hits.included:
-        for domain in hit.domains.included:
-            yield hit.name, domain.env_from, domain.env_to
+    searches = pyhmmer.hmmsearch(hmms, block, cpus=threads, bit_cutoffs="gathering", Z=len(block))
+    for count, hits in enumerate(searches, 1):
+        for hit in hits.included:
+            for domain in hit.domains.included:
+                family = hits.query.accession
+                yield _Hit(-domain.score, family, hit.name, domain.env_from, domain.env_to)
+        if count % 20 == 0:
+            log.info("%d of %d profiles searched", count, len(hmms))
+
+
+def _resolve_overlaps(hits: Iterable[_Hit]) -> dict[str, list[tuple[str, int, int]]]:
+    """Domains by family, each stretch of a protein given to its best-scoring family only.
+
+    Related profiles find the same residues; as in Pfam's clans the better one keeps them, so that
+    no sequence carries two labels.
+    """
+    kept: dict[str, list[_Hit]] = defaultdict(list)
+    domains: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
+    for hit in sorted(set(hits)):
+        if not any(other.family != hit.family and other.covers(hit) for other in kept[hit.protein]):
+            kept[hit.protein].append(hit)
+            domains[hit.family].append((hit.protein, hit.start, hit.end))
+    return domains
 
 
 def _draw(domains: list, most: int, stream: np.random.Generator) -> list:

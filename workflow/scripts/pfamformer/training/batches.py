@@ -48,15 +48,30 @@ class InMemory:
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded tokens (B, L), ``int64``, each row ``<cls>`` residues ``<eos>``; which rows they are."""
+    """Some rows of a data set as padded tokens, each ``<cls>`` residues ``<eos>``.
+
+    Attributes:
+        tokens: the true tokens (B, L), ``int64``.
+        rows: row numbers in the data set, (B,).
+        inputs: what the network reads (B, L); the true tokens unless an objective corrupts them.
+        targets: true where a token is to be predicted (B, L), for objectives that need it.
+    """
 
     tokens: Tensor
     rows: np.ndarray
+    inputs: Tensor
+    targets: Tensor | None = None
 
     @property
     def residues(self) -> int:
         """Tokens that are residues: what rates are counted in."""
         return int((self.tokens != PAD).sum()) - 2 * len(self.rows)
+
+    def share(self, rank: int, size: int) -> Batch:
+        """Every ``size``-th row from ``rank`` on: what one process of several computes."""
+        part = slice(rank, None, size)
+        targets = None if self.targets is None else self.targets[part]
+        return Batch(self.tokens[part], self.rows[part], self.inputs[part], targets)
 
 
 def cut_into_batches(order: np.ndarray, lengths: np.ndarray, budget: int) -> list[np.ndarray]:
@@ -132,7 +147,8 @@ def collate(arrays: Sequence[np.ndarray], rows: np.ndarray) -> Batch:
     for i, array in enumerate(arrays):
         tokens[i, 1 : len(array) + 1] = array
         tokens[i, len(array) + 1] = EOS
-    return Batch(torch.from_numpy(tokens), rows)
+    padded = torch.from_numpy(tokens)
+    return Batch(padded, rows, padded)
 
 
 def read_in_order(sequences: Sequences, budget: int, max_length: int) -> Iterator[Batch]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
@@ -17,6 +18,7 @@ from torch import nn
 from pfamformer.command import log
 from pfamformer.config import TrainingSettings
 from pfamformer.training.batches import Batch, BatchPlan, Sequences, collate, read_in_order
+from pfamformer.training.distributed import Team
 from pfamformer.training.objectives import Objective
 from pfamformer.training.state import StateFolder
 
@@ -91,14 +93,16 @@ def train(
     plan: BatchPlan,
     optimizer: torch.optim.Optimizer,
     state: StateFolder,
+    team: Team = Team(),  # noqa: B008 - frozen
     validate: Callable[[], dict[str, float]] | None = None,
-    validate_every: int = 0,
+    validate_every: int = 1,
 ) -> Metrics:
     """Train ``model`` for ``steps`` steps, from the last saved state where there is one.
 
     Args:
         sequences: residue tokens of every row.
-        plan: which rows form which batch.
+        plan: which rows form which global batch.
+        team: the processes that share each batch.
         validate: called at step 0, every ``validate_every`` steps and at the end; returns ``loss``
             (nats) and ``accuracy`` (0…1).
 
@@ -114,50 +118,57 @@ def train(
     first, saved = state.load(model, optimizer)
     metrics = Metrics(*saved) if saved else Metrics()
     started = last_saved = last_logged = time.monotonic()
-    loss_sum = right = targets = tokens = 0.0
+    sums, tokens = np.zeros(3), 0  # loss, targets, right predictions since the last line
     with _stop_signals() as stopping:
         for step, epoch, rows in plan.steps(first, steps):
             if validate and step % validate_every == 0:
                 _validated(metrics, step, validate)
             model.train()
             batch = collate([sequences[i][plan.window(i, epoch)] for i in rows], rows)
-            # One stream per step: masks (and dropout below) do not depend on where a run resumed.
+            # One stream per step: masks and dropout do not depend on where a run resumed.
             stream = torch.Generator().manual_seed(hash_of(settings.seed, step))
-            torch.manual_seed(hash_of(settings.seed, step))
+            torch.manual_seed(hash_of(settings.seed + team.rank, step))
+            share = objective.prepare(batch, stream).share(team.rank, team.size)
             for group in optimizer.param_groups:
                 group["lr"] = group["base_rate"] * rate_at(step, steps, settings)
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                outcome = objective(model, batch, stream)
-            (outcome.loss / outcome.targets.clamp(min=1)).backward()
+                outcome = objective(model, share)
+            found = torch.stack([outcome.loss.detach().double().cpu(), outcome.targets, outcome.right.cpu()])
+            found = team.total(found.to(device)).cpu()
+            (outcome.loss / found[1].clamp(min=1).to(outcome.loss)).backward()
+            team.sum_gradients(model)
             torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
-            loss_sum += float(outcome.loss.detach())
-            right += int(outcome.right)
-            targets += int(outcome.targets)
+            sums += found.numpy()
             tokens += batch.residues
             metrics.tokens += batch.residues
-            if (step + 1) % settings.log_every == 0 or step + 1 == steps:
-                now = time.monotonic()
-                rate = tokens / (now - last_logged)
-                row = _row(step + 1, "train", metrics.tokens, loss_sum / targets, right / targets, rate)
-                metrics.rows.append(row)
-                left = (now - started) / (step + 1 - first) * (steps - step - 1)
-                log.info(
-                    "step %d/%d  loss %.4f  accuracy %.3f  %s residues/s  %s left",
-                    step + 1, steps, row["loss"], row["accuracy"], f"{rate:,.0f}", _clock(left),
-                )  # fmt: skip
-                if not math.isfinite(row["loss"]):
-                    raise FloatingPointError(f"loss is {row['loss']} at step {step + 1}")
-                loss_sum = right = targets = tokens = 0.0
-                last_logged = now
-                # Saving only on these lines keeps the sums out of the state: it resumes exactly.
-                if stopping or now - last_saved > settings.save_every:
+            if (step + 1) % settings.log_every and step + 1 < steps:
+                continue
+            now = time.monotonic()
+            loss, accuracy = sums[0] / max(1, sums[1]), sums[2] / max(1, sums[1])
+            rate = tokens / (now - last_logged)
+            metrics.rows.append(_row(step + 1, "train", metrics.tokens, loss, accuracy, rate))
+            log.info(
+                "step %d/%d  loss %.4f  accuracy %.3f  %s residues/s  %s left",
+                step + 1, steps, loss, accuracy, f"{rate:,.0f}",
+                _clock((now - started) / (step + 1 - first) * (steps - step - 1)),
+            )  # fmt: skip
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"the loss is {loss} at step {step + 1}")
+            sums, tokens, last_logged = np.zeros(3), 0, now
+            # Saving only on these lines keeps the sums out of the state: it resumes exactly. The
+            # processes agree on it, since a signal may reach only one of them.
+            due = now - last_saved > settings.save_every
+            wishes = team.total(torch.tensor([len(stopping), int(due)], device=device))
+            if bool(wishes.any()):
+                if team.leads:
                     state.save(step + 1, model, optimizer, [metrics.rows, metrics.tokens])
-                    last_saved = time.monotonic()
-            if stopping:
-                raise Stopped(f"stopped by signal after step {step + 1}; the next start resumes")
+                team.wait()
+                last_saved = time.monotonic()
+            if bool(wishes[0]) and step + 1 < steps:
+                raise Stopped(f"stopped by a signal after step {step + 1}; the next start resumes")
     if validate:
         _validated(metrics, steps, validate)
     return metrics
@@ -174,7 +185,7 @@ def evaluate(
     model.eval()
     with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         for batch in batches:
-            outcome = objective(model, batch, stream)
+            outcome = objective(model, objective.prepare(batch, stream))
             loss += float(outcome.loss)
             right += int(outcome.right)
             targets += int(outcome.targets)

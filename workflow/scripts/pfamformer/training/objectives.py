@@ -1,11 +1,13 @@
 """What a network is trained to do: each objective is a class with one method.
 
-An objective gets a model, a batch and a random stream, and returns the *sum* of the loss over its
-targets, their number, and how many it predicted right: sums can be added over batches and machines.
+An objective first prepares a batch (random choices, drawn for the whole global batch), then computes
+the *sum* of the loss over its targets, their number, and how many it predicted right: sums can be
+added over batches and processes.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 import torch
@@ -27,7 +29,9 @@ class Outcome(NamedTuple):
 class Objective(Protocol):
     """The interface of every objective."""
 
-    def __call__(self, model: nn.Module, batch: Batch, stream: torch.Generator) -> Outcome: ...
+    def prepare(self, batch: Batch, stream: torch.Generator) -> Batch: ...
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Outcome: ...
 
 
 _FIRST, _LAST = INDEX[STANDARD[0]], INDEX[STANDARD[-1]]
@@ -56,13 +60,16 @@ class MaskedLanguageModelling:
         swap = target & (fate >= self.masked) & (fate < self.masked + self.random)
         return torch.where(swap, other, corrupted), target
 
-    def __call__(self, model: nn.Module, batch: Batch, stream: torch.Generator) -> Outcome:
+    def prepare(self, batch: Batch, stream: torch.Generator) -> Batch:
+        """Draw targets and corrupt them; on the CPU, so that every device draws the same."""
+        inputs, targets = self.corrupt(batch.tokens, stream)
+        return replace(batch, inputs=inputs, targets=targets)
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Outcome:
         """Cross-entropy of the targets; the head is computed at targets only."""
-        # Masks are drawn on the CPU: the same on every device.
-        corrupted, target = self.corrupt(batch.tokens, stream)
         device = next(model.parameters()).device
-        x_BLD = model.encoder(corrupted.to(device))
-        target = target.to(device)
+        x_BLD = model.encoder(batch.inputs.to(device))
+        target = batch.targets.to(device)
         truth_N = batch.tokens.to(device)[target]
         logits_NV = model.logits(x_BLD[target]).float()
         return _cross_entropy(logits_NV, truth_N)
@@ -78,11 +85,15 @@ class Classification:
     def __init__(self, labels: Tensor) -> None:
         self.labels = labels
 
-    def __call__(self, model: nn.Module, batch: Batch, stream: torch.Generator) -> Outcome:
+    def prepare(self, batch: Batch, stream: torch.Generator) -> Batch:
+        """Nothing to draw."""
+        return batch
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Outcome:
         """Cross-entropy of the batch's rows."""
         device = next(model.parameters()).device
         truth_B = self.labels[torch.from_numpy(batch.rows)].to(device)
-        return _cross_entropy(model(batch.tokens.to(device)).float(), truth_B)
+        return _cross_entropy(model(batch.inputs.to(device)).float(), truth_B)
 
 
 def _cross_entropy(logits_NV: Tensor, truth_N: Tensor) -> Outcome:

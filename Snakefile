@@ -1,0 +1,54 @@
+# pfamformer: what a protein does, from its sequence alone.
+#
+#   snakemake                      everything, with config/config.yaml (the demo)
+#   snakemake table_3              one table or figure
+#   snakemake --configfile config/full.yaml --profile slurm
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "rules/common.smk"
+
+
+wildcard_constraints:
+    run=names(PROJECT.runs),
+    split=names(SPLITS),
+    corpus=names(CORPORA),
+    package=names(WHEELS),
+    chunk=r"\d+",
+
+
+localrules:
+    all,
+    sources,
+    domains,
+    splits,
+    corpora,
+    pretraining,
+    finetuning,
+    baselines,
+    run_config,
+    project_config,
+    corpus_index,
+
+
+rule all:
+    input:
+        files_of("report", "sources"),
+    default_target: True
+
+
+include: "rules/sources.smk"
+include: "rules/domains.smk"
+include: "rules/splits.smk"
+include: "rules/corpora.smk"
+include: "rules/pretrain.smk"
+include: "rules/finetune.smk"
+include: "rules/baselines.smk"
+include: "rules/evaluate.smk"
+include: "rules/analyse.smk"
+include: "rules/report.smk"

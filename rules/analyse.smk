@@ -1,0 +1,32 @@
+# What the networks learnt.
+
+
+rule figure_6:
+    """Pretraining loss, whole and enlarged."""
+    input:
+        metrics=expand(f"{RESULTS}/pretrain/{{run}}/metrics.tsv", run=PRETRAIN),
+        summaries=expand(f"{RESULTS}/pretrain/{{run}}/summary.json", run=PRETRAIN),
+        code=code("figure_6"),
+    output:
+        figure=report(
+            f"{RESULTS}/figures/figure_6.svg",
+            caption="../workflow/report/figure_6.rst",
+            category="Figures",
+        ),
+        numbers=f"{RESULTS}/figures/figure_6.tsv",
+    log:
+        f"{LOGS}/figure_6.log",
+    params:
+        script=script("figure_6"),
+        code=code_digest("figure_6"),
+        runs=list(PRETRAIN),
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    shell:
+        "python {params.script} --runs {params.runs} --metrics {input.metrics}"
+        " --summaries {input.summaries} --figure {output.figure}"
+        " --numbers {output.numbers} 2> {log}"

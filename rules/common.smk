@@ -1,0 +1,111 @@
+import json
+import os
+import sys
+from pathlib import Path
+
+SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+# Jobs run the interpreter that runs Snakemake, and find its programs, whether or not the virtual
+# environment was activated. With --sdm conda, the rule's own environment comes before it.
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+
+from pfamformer.config import resolve
+from pfamformer.dependencies import code_of, digest
+from pfamformer.errors import InputError
+from pfamformer.sources.wheels import WHEELS
+
+try:
+    PROJECT = resolve(config)
+except InputError as error:
+    raise WorkflowError(str(error))
+
+RESULTS = f"results/{PROJECT.project}"
+LOGS = f"logs/{PROJECT.project}"
+PRETRAIN = PROJECT.runs_of("pretrain")
+FINETUNE = PROJECT.runs_of("finetune")
+SPLITS = ["clustered", "random"]
+CORPORA = sorted({run.corpus for run in PRETRAIN.values()})
+
+
+
+def compare_checksums_up_to(size):
+    """Let inputs that are newer by time stamp but equal by checksum rerun nothing, up to this size.
+
+    Snakemake compares only files below 1 MB; a corpus or a set of weights is larger. The limit is a
+    command-line option that reaches the workflow after its files are read, hence the property."""
+
+    def limit(self, settings):
+        settings.max_checksum_file_size = max(size, settings.max_checksum_file_size)
+        self.__dict__["dag_settings"] = settings
+
+    type(workflow).dag_settings = property(lambda self: self.__dict__.get("dag_settings"), limit)
+
+
+compare_checksums_up_to(256 * 1024**2)
+
+
+def names(known):
+    """A regular expression that matches exactly these names."""
+    return "|".join(sorted(known)) or "(?!)"
+
+
+def files_of(*targets):
+    """Files that named rules make, or for a rule that only collects, what it collects."""
+    return lambda wildcards: [
+        path
+        for target in targets
+        for path in getattr(rules, target).output or getattr(rules, target).input
+    ]
+
+
+def script(name):
+    """Path of a rule's script, as the shell sees it."""
+    return os.path.relpath(SCRIPTS / f"{name}.py")
+
+
+def code(name):
+    """A script and the library modules it imports. As ``ancient`` inputs they are listed and must
+    exist, but their time stamps, which a clone or a checkout sets anew, never count: what counts is
+    ``code_digest`` among the rule's parameters."""
+    return ancient([os.path.relpath(path) for path in code_of(SCRIPTS / f"{name}.py")])
+
+
+def code_digest(name):
+    """A hash of the contents of :func:`code`: an edit reruns the rules that import the file."""
+    return digest(code_of(SCRIPTS / f"{name}.py"))
+
+
+def need(kind, key):
+    """A resource of this kind of work, as Snakemake wants it: None where nothing is asked for."""
+    asked = getattr(PROJECT.resources, kind)
+    several = asked.nodes > 1
+    value = {
+        "threads": asked.threads,
+        "mem_mb": asked.mem_mb,
+        "runtime": asked.runtime,
+        "gpu": asked.gpus if asked.gpus and not several else None,
+        "gpu_model": asked.gpu_model if asked.gpus and not several else None,
+        "gres": f"gpu:{asked.gpus}" if asked.gpus and several else None,
+        "nodes": asked.nodes if several else None,
+        "tasks": asked.nodes if several else None,
+        "tasks_per_gpu": 0 if several else None,
+        "mpi": "srun" if several else None,
+    }[key]
+    # Only memory and time grow with attempts: a retried job asks for what it may have lacked.
+    if key in ("mem_mb", "runtime"):
+        return lambda wildcards, attempt: value * attempt
+    return value if key == "threads" else lambda wildcards: value
+
+
+def launcher(kind):
+    """How a training script is started: python, torchrun, or torchrun on each of several nodes."""
+    asked = getattr(PROJECT.resources, kind)
+    if asked.nodes == 1 and asked.gpus <= 1:
+        return "python"
+    if asked.nodes == 1:
+        return f"torchrun --standalone --nproc-per-node {asked.gpus}"
+    node = os.path.relpath(SCRIPTS / "torchrun_node.sh")
+    return (
+        f"srun --nodes {asked.nodes} --ntasks {asked.nodes} --ntasks-per-node 1 "
+        f"--cpus-per-task {asked.threads} bash {node} {asked.nodes} {max(1, asked.gpus)}"
+    )

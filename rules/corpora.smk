@@ -1,0 +1,88 @@
+# Token shards for pretraining. Held-out domains of the clustered split stay away from all of them.
+
+SHARDS = {
+    "pfam_domains": ["all"],
+    "pfam_proteins": ["all"],
+    "uniparc": [f"p{i}" for i in UNIPARC_CHUNKS],
+}
+
+
+def shard_source(wildcards):
+    """The file a shard is read from; domains need none beyond the tables."""
+    if wildcards.corpus == "uniparc":
+        chunk = wildcards.shard.removeprefix("p")
+        return {"fasta": f"{RESULTS}/sources/uniparc/uniparc_active_p{chunk}.fasta.gz"}
+    if wildcards.corpus == "pfam_proteins":
+        return {"proteins": f"{RESULTS}/domains/proteins.parquet"}
+    return {}
+
+
+rule corpora:
+    """The corpora that the configured runs read."""
+    input:
+        expand(f"{RESULTS}/corpora/{{corpus}}/train/index.json", corpus=CORPORA),
+
+
+rule corpus_shard:
+    """One shard: training and validation tokens, and how many sequences were left out and why."""
+    input:
+        unpack(shard_source),
+        domains=f"{RESULTS}/domains/domains.parquet",
+        split=f"{RESULTS}/splits/clustered/split.parquet",
+        certificate=f"{RESULTS}/splits/clustered/leakage.json",
+        code=code("corpus_shard"),
+    output:
+        entry=f"{RESULTS}/corpora/{{corpus}}/shards/{{shard}}.json",
+        tokens=[
+            f"{RESULTS}/corpora/{{corpus}}/{part}/{{shard}}.{kind}"
+            for part in ("train", "valid")
+            for kind in ("tokens", "offsets")
+        ],
+    log:
+        f"{LOGS}/corpus_shard/{{corpus}}.{{shard}}.log",
+    params:
+        script=script("corpus_shard"),
+        code=code_digest("corpus_shard"),
+        folder=lambda wildcards: f"{RESULTS}/corpora/{wildcards.corpus}",
+        source=lambda wildcards, input: " ".join(
+            f"--{key} {input[key]}" for key in ("fasta", "proteins") if key in input.keys()
+        ),
+        min_length=PROJECT.corpora.min_length,
+        valid_share=PROJECT.corpora.valid_share,
+    conda:
+        "../envs/tables.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    shell:
+        "python {params.script} --domains {input.domains} --split {input.split} {params.source}"
+        " --min-length {params.min_length} --valid-share {params.valid_share}"
+        " --name {wildcards.shard} --folder {params.folder} 2> {log}"
+
+
+rule corpus_index:
+    """The indexes of a corpus: its shards in order, with counts and checksums."""
+    input:
+        shards=lambda wildcards: [
+            f"{RESULTS}/corpora/{wildcards.corpus}/shards/{shard}.json"
+            for shard in SHARDS[wildcards.corpus]
+        ],
+        code=code("corpus_index"),
+    output:
+        train=f"{RESULTS}/corpora/{{corpus}}/train/index.json",
+        valid=f"{RESULTS}/corpora/{{corpus}}/valid/index.json",
+    log:
+        f"{LOGS}/corpus_index/{{corpus}}.log",
+    params:
+        script=script("corpus_index"),
+        code=code_digest("corpus_index"),
+        folder=lambda wildcards: f"{RESULTS}/corpora/{wildcards.corpus}",
+    conda:
+        "../envs/tables.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    shell:
+        "python {params.script} --shards {input.shards} --folder {params.folder} 2> {log}"

@@ -1,0 +1,64 @@
+# Fine-tuning to families.
+
+
+rule finetuning:
+    """All fine-tuning runs."""
+    input:
+        expand(f"{RESULTS}/finetune/{{run}}/predictions.parquet", run=FINETUNE),
+
+
+def finetune_start(wildcards):
+    """The weights a run starts from; an untrained start waits for no pretraining."""
+    run = PROJECT.runs[wildcards.run]
+    files = {"start": f"{RESULTS}/runs/{run.start_from}/config.json"}
+    if run.weights == "pretrained":
+        files["weights"] = f"{RESULTS}/pretrain/{run.start_from}/weights.safetensors"
+    return files
+
+
+rule finetune:
+    """Domains to families on a certified split, and the predictions of its test part."""
+    input:
+        unpack(finetune_start),
+        config=f"{RESULTS}/runs/{{run}}/config.json",
+        domains=f"{RESULTS}/domains/domains.parquet",
+        split=lambda wildcards: f"{RESULTS}/splits/{PROJECT.runs[wildcards.run].split}/split.parquet",
+        certificate=lambda wildcards: f"{RESULTS}/splits/{PROJECT.runs[wildcards.run].split}/leakage.json",
+        code=code("finetune"),
+    output:
+        weights=f"{RESULTS}/finetune/{{run}}/weights.safetensors",
+        predictions=f"{RESULTS}/finetune/{{run}}/predictions.parquet",
+        metrics=f"{RESULTS}/finetune/{{run}}/metrics.tsv",
+        summary=f"{RESULTS}/finetune/{{run}}/summary.json",
+    log:
+        f"{LOGS}/finetune/{{run}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/finetune/{{run}}.tsv"
+    wildcard_constraints:
+        run=names(FINETUNE),
+    params:
+        script=script("finetune"),
+        code=code_digest("finetune"),
+        launch=launcher("finetune"),
+        weights=lambda wildcards, input: (
+            f"--weights {input.weights}" if "weights" in input.keys() else ""
+        ),
+        state=lambda wildcards: f"{RESULTS}/state/finetune/{wildcards.run}",
+        output=lambda wildcards: f"{RESULTS}/finetune/{wildcards.run}",
+    conda:
+        "../envs/torch.yaml"
+    threads: need("finetune", "threads")
+    resources:
+        mem_mb=need("finetune", "mem_mb"),
+        runtime=need("finetune", "runtime"),
+        gpu=need("finetune", "gpu"),
+        gpu_model=need("finetune", "gpu_model"),
+        gres=need("finetune", "gres"),
+        nodes=need("finetune", "nodes"),
+        tasks=need("finetune", "tasks"),
+        tasks_per_gpu=need("finetune", "tasks_per_gpu"),
+        mpi=need("finetune", "mpi"),
+    shell:
+        "{params.launch} {params.script} --config {input.config} --run {wildcards.run}"
+        " --start {input.start} {params.weights} --domains {input.domains} --split {input.split}"
+        " --state {params.state} --output {params.output} --threads {threads} 2> {log}"

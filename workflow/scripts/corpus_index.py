@@ -1,0 +1,26 @@
+"""Join the shards of a corpus into its training and validation indexes."""
+
+import argparse
+import json
+from pathlib import Path
+
+from pfamformer.command import run
+from pfamformer.sequences.shards import write_index
+
+
+def main() -> None:
+    """Parse, join, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--shards", required=True, nargs="+", help="JSON files of corpus_shard.py")
+    parser.add_argument("--folder", required=True, help="folder of the corpus")
+    arguments = parser.parse_args()
+    entries = [json.loads(Path(path).read_text(encoding="utf-8")) for path in arguments.shards]
+    counts = {key: sum(e["counts"][key] for e in entries) for key in entries[0]["counts"]}
+    for part in ("train", "valid"):
+        write_index(
+            Path(arguments.folder) / part, [e[part] for e in entries], {"selection": counts}
+        )
+
+
+if __name__ == "__main__":
+    run(main)

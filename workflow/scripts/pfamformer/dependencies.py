@@ -1,0 +1,51 @@
+"""Which library modules a script needs: what the workflow reruns when one of them is edited."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "pfamformer"
+
+
+@cache
+def code_of(script: Path) -> tuple[Path, ...]:
+    """The script and all modules of the library that it imports, directly or not, sorted."""
+    root = script.parent
+    found: set[Path] = set()
+    waiting = [script]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _imported(path, root)
+    return tuple(sorted(found))
+
+
+@cache
+def _imported(path: Path, root: Path) -> tuple[Path, ...]:
+    paths: list[Path] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            names: Iterable[str] = (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            # "from package import module" and "from module import name" look alike: try both.
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] == PACKAGE:
+                module = root.joinpath(*name.split("."))
+                paths += [p for p in (module.with_suffix(".py"), module / "__init__.py") if p.exists()]
+    return tuple(paths)
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """SHA-256 over the contents of files, 16 hex digits: changes when any of them does."""
+    total = hashlib.sha256()
+    for path in paths:
+        total.update(path.read_bytes())
+    return total.hexdigest()[:16]

@@ -1,0 +1,108 @@
+"""One evaluator for every classifier: it reads ``predictions`` and knows nothing of methods.
+
+Test domains of one component resemble each other, so intervals are bootstrapped over components and
+not over domains; intervals of the per-family accuracy over families.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from pfamformer.errors import InputError
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its interval, as shares."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Accuracy of one method on one test part."""
+
+    domains: int
+    components: int
+    families: int
+    per_instance: Interval
+    per_family: Interval
+
+
+def correct(predictions: pd.DataFrame, split: pd.DataFrame, source: str = "predictions") -> pd.DataFrame:
+    """Whether each test domain was predicted right.
+
+    Returns:
+        Columns ``id``, ``family``, ``component``, ``right``, one row per test domain of ``split``,
+        in its order.
+
+    Raises:
+        InputError: the predictions are not exactly those of the test part.
+    """
+    test = split[split["part"] == "test"]
+    if len(predictions) != len(test) or set(predictions["id"]) != set(test["id"]):
+        raise InputError(
+            source,
+            f"{len(predictions)} predictions do not match the {len(test)} test domains of the split",
+            remedy="Delete it and rerun: it belongs to another split",
+        )
+    table = test.merge(predictions[["id", "predicted"]], on="id", validate="one_to_one")
+    table["right"] = (table["predicted"] == table["family"]).to_numpy()
+    return table[["id", "family", "component", "right"]]
+
+
+def accuracy(table: pd.DataFrame, *, draws: int, confidence: float, seed: int) -> Accuracy:
+    """Accuracy per instance and per family of :func:`correct`'s table, with intervals."""
+    by_component = table.groupby("component")["right"].agg(["sum", "count"])
+    by_family = table.groupby("family")["right"].mean().to_numpy()
+    stream = np.random.default_rng(seed)
+    return Accuracy(
+        domains=len(table),
+        components=len(by_component),
+        families=len(by_family),
+        per_instance=_bootstrap(
+            by_component["sum"].to_numpy(), by_component["count"].to_numpy(), draws, confidence, stream
+        ),
+        per_family=_bootstrap(by_family, np.ones(len(by_family)), draws, confidence, stream),
+    )
+
+
+def difference(
+    one: pd.DataFrame, other: pd.DataFrame, *, draws: int, confidence: float, seed: int
+) -> Interval:
+    """Accuracy of ``one`` minus that of ``other`` on the same domains, paired, over components."""
+    paired = one.merge(other, on=["id", "family", "component"], validate="one_to_one")
+    gain = paired["right_x"].astype(int) - paired["right_y"].astype(int)
+    sums = gain.groupby(paired["component"]).agg(["sum", "count"])
+    stream = np.random.default_rng(seed)
+    return _bootstrap(sums["sum"].to_numpy(), sums["count"].to_numpy(), draws, confidence, stream)
+
+
+def mcnemar(one: pd.DataFrame, other: pd.DataFrame) -> float:
+    """Exact two-sided p of McNemar's test that two methods err equally often on the same domains."""
+    paired = one.merge(other, on="id", validate="one_to_one")
+    only_one = int((paired["right_x"] & ~paired["right_y"]).sum())
+    only_other = int((~paired["right_x"] & paired["right_y"]).sum())
+    if only_one + only_other == 0:
+        return 1.0
+    return float(binomtest(only_one, only_one + only_other).pvalue)
+
+
+def _bootstrap(
+    sums: np.ndarray, counts: np.ndarray, draws: int, confidence: float, stream: np.random.Generator
+) -> Interval:
+    """The ratio of sums with its percentile interval over resampled groups."""
+    if not len(sums):
+        return Interval(float("nan"), float("nan"), float("nan"))
+    # A multinomial draw of group weights is a resampling with replacement, without the index table.
+    weights = stream.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=draws)
+    ratios = (weights @ sums) / (weights @ counts)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(ratios, [tail, 1 - tail])
+    return Interval(float(sums.sum() / counts.sum()), float(low), float(high))

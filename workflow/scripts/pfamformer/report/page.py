@@ -1,0 +1,205 @@
+"""The report page: numbers gathered from result files, sentences made from numbers."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import platform
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from pfamformer.families.similarity import mmseqs_binary
+from pfamformer.report.published import TABLE_3_FAMILIES
+from pfamformer.report.table_3 import REFERENCE
+from pfamformer.sources.wheels import WHEELS
+
+VERSIONS = ["snakemake", "torch", "pyhmmer", "numpy", "pandas", "scipy", "biopython", "matplotlib"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The files of one project that the report reads."""
+
+    folder: Path
+
+    def json(self, *path: str) -> Any:
+        """A JSON file."""
+        return json.loads(self.folder.joinpath(*path).read_text(encoding="utf-8"))
+
+    def tsv(self, *path: str) -> pd.DataFrame:
+        """A tab-separated table; empty cells of text stay empty."""
+        return pd.read_csv(self.folder.joinpath(*path), sep="\t", keep_default_na=True)
+
+    def svg(self, *path: str) -> str:
+        """An SVG to put into the page: without XML prologue, scaled to the page's width."""
+        text = self.folder.joinpath(*path).read_text(encoding="utf-8")
+        text = text[text.index("<svg") :]
+        return re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1), count=1)
+
+
+def make_page(folder: Path, template: Path) -> str:
+    """The whole report of ``results/<project>`` as HTML."""
+    results = Results(folder)
+    project = results.json("config.json")
+    pretraining = {
+        name: results.json("pretrain", name, "summary.json") | {"settings": run}
+        for name, run in project["runs"].items()
+        if run["kind"] == "pretrain"
+    }
+    table = results.tsv("tables", "table_3.tsv")
+    found = results.json("tables", "table_3.json")
+    leakage = {name: results.json("splits", name, "leakage.json") for name in ("clustered", "random")}
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "percent": _percent}
+    return environment.get_template(template.name).render(
+        project=project,
+        families=results.tsv("domains", "families.tsv"),
+        rejects=len(results.tsv("domains", "rejects.tsv")),
+        corpora={
+            corpus: results.json("corpora", corpus, "train", "index.json")
+            for corpus in sorted({p["settings"]["corpus"] for p in pretraining.values()})
+        },
+        leakage=leakage,
+        histogram=_histogram(leakage),
+        pretraining=pretraining,
+        pretraining_text=[_describe_pretraining(results, n, s) for n, s in pretraining.items()],
+        figure_6=results.svg("figures", "figure_6.svg"),
+        rows=_rows(table),
+        table_text=_describe_table(table, project),
+        pretraining_gain=[_describe_gain(c) for c in found["pretraining"]],
+        split_effect=found["split"],
+        best=_best_network(table),
+        reference=_reference(table),
+        published_families=TABLE_3_FAMILIES,
+        wheels=WHEELS,
+        versions=_versions(),
+        configuration=json.dumps(project, indent=1),
+    )
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {key: None if _empty(value) else value for key, value in row.items()}
+        for row in table.to_dict("records")
+    ]
+
+
+def _empty(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _reference(table: pd.DataFrame) -> dict[str, Any]:
+    return table[table["method"] == REFERENCE].iloc[0].to_dict()
+
+
+def _best_network(table: pd.DataFrame) -> dict[str, Any] | None:
+    ran = table[table["accuracy"].notna() & (table["method"] != REFERENCE)]
+    return None if ran.empty else ran.sort_values("accuracy").iloc[-1].to_dict()
+
+
+def _describe_pretraining(results: Results, name: str, summary: dict[str, Any]) -> str:
+    metrics = results.tsv("pretrain", name, "metrics.tsv")
+    valid = metrics[metrics["part"] == "valid"]
+    first, last = valid.iloc[0], valid.iloc[-1]
+    entropy = summary["residue_entropy"]
+    gain = entropy - last["loss"]
+    verdict = (
+        f"{gain:.2f} nats under the entropy of the residue frequencies ({entropy:.2f}): it has "
+        "learnt more than how common each residue is"
+        if gain > 0
+        else f"not under the entropy of the residue frequencies ({entropy:.2f}): it has learnt no "
+        "more than how common each residue is"
+    )
+    return (
+        f"{name}: {summary['parameters']:,} parameters read {summary['residues_read'] / 1e6:.1f} "
+        f"million residues of {summary['settings']['corpus'].replace('_', ' ')} "
+        f"({summary['residues_read'] / summary['train_residues']:.1f} times the corpus). The "
+        f"validation loss fell from {first['loss']:.2f} to {last['loss']:.2f} nats "
+        f"(perplexity {math.exp(last['loss']):.1f}, accuracy {last['accuracy']:.1%}), {verdict}."
+    )
+
+
+def _describe_table(table: pd.DataFrame, project: dict[str, Any]) -> str:
+    best, reference = _best_network(table), _reference(table)
+    if best is None:
+        return "No network was fine-tuned in this configuration."
+    confidence = project["evaluation"]["confidence"]
+    lead = best["accuracy"] - reference["accuracy"]
+    p = best["p_against_phmm"]
+    strength = (
+        f"McNemar's test p = {p:.2g}" if p >= 1e-4 else "McNemar's test p < 0.0001"
+    )
+    verdict = (
+        f"{abs(lead):.1f} percentage points {'above' if lead > 0 else 'below'} it ({strength})"
+        if p < 1 - confidence
+        else f"not distinguishable from it ({lead:+.1f} percentage points, {strength})"
+    )
+    return (
+        f"The profile HMM names the right family for {reference['accuracy']:.1f} % of the test "
+        f"domains. The best network here, {best['method']} ({best['run']}), reaches "
+        f"{best['accuracy']:.1f} %, {verdict}."
+    )
+
+
+def _describe_gain(comparison: dict[str, Any]) -> str:
+    gain, low, high = (comparison[k] for k in ("gain", "low", "high"))
+    if low > 0:
+        verdict = "pretraining helps by more than the interval"
+    elif high < 0:
+        verdict = "pretraining hurts here, by more than the interval"
+    else:
+        verdict = "the interval holds zero: this run does not show that pretraining helps"
+    return (
+        f"{comparison['method']}: pretrained minus random start {gain:+.1f} percentage points "
+        f"({low:+.1f} to {high:+.1f}): {verdict}."
+    )
+
+
+def _histogram(leakage: dict[str, Any]) -> list[dict[str, Any]]:
+    """Nearest identity of held-out rows, as shares of the largest bar of each split."""
+    edges = leakage["clustered"]["nearest_identity"]["bin_edges"]
+    bars = []
+    for position in range(len(edges) - 1):
+        bar: dict[str, Any] = {"from": edges[position], "to": edges[position + 1]}
+        for name, certificate in leakage.items():
+            rows = certificate["nearest_identity"]["rows"]
+            bar[name] = {"rows": rows[position], "height": rows[position] / max(1, max(rows))}
+        bars.append(bar)
+    return bars
+
+
+def _versions() -> dict[str, str]:
+    versions = {"Python": platform.python_version()}
+    for package in VERSIONS:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            # In a conda environment of one rule only its own packages are there.
+            versions[package] = "not in this environment"
+    try:
+        said = subprocess.run([mmseqs_binary(), "version"], capture_output=True, text=True, check=True)
+        versions["MMseqs2"] = said.stdout.strip()[:12]
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        versions["MMseqs2"] = "not in this environment"
+    return versions
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _percent(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None or _empty(value) else f"{value:.{digits}f}"
