@@ -37,9 +37,9 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         files_of("report", "sources"),
-    default_target: True
 
 
 include: "rules/sources.smk"

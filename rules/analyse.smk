@@ -16,17 +16,16 @@ rule figure_6:
         numbers=f"{RESULTS}/figures/figure_6.tsv",
     log:
         f"{LOGS}/figure_6.log",
-    params:
-        script=script("figure_6"),
-        code=code_digest("figure_6"),
-        runs=list(PRETRAIN),
     conda:
         "../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
+    params:
+        code=code_digest("figure_6"),
+        runs=list(PRETRAIN),
     shell:
-        "python {params.script} --runs {params.runs} --metrics {input.metrics}"
+        "python {input.code[0]} --runs {params.runs} --metrics {input.metrics}"
         " --summaries {input.summaries} --figure {output.figure}"
         " --numbers {output.numbers} 2> {log}"

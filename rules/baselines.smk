@@ -22,19 +22,18 @@ rule profile_hmm:
         f"{LOGS}/profile_hmm/{{split}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/profile_hmm/{{split}}.tsv"
-    params:
-        script=script("profile_hmm"),
-        code=code_digest("profile_hmm"),
-        min_length=PROJECT.domains.min_length,
-        seed=PROJECT.seed,
     conda:
         "../envs/hmmer.yaml"
     threads: need("profiles", "threads")
     resources:
         mem_mb=need("profiles", "mem_mb"),
         runtime=need("profiles", "runtime"),
+    params:
+        code=code_digest("profile_hmm"),
+        min_length=PROJECT.domains.min_length,
+        seed=PROJECT.seed,
     shell:
-        "python {params.script} --seed-alignments {input.seed} --min-length {params.min_length}"
+        "python {input.code[0]} --seed-alignments {input.seed} --min-length {params.min_length}"
         " --domains {input.domains} --split {input.split} --seed {params.seed}"
         " --run profile_hmm --threads {threads} --profiles {output.profiles}"
         " --predictions {output.predictions} 2> {log}"

@@ -5,15 +5,12 @@ from pathlib import Path
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
-# Jobs run the interpreter that runs Snakemake, and find its programs, whether or not the virtual
-# environment was activated. With --sdm conda, the rule's own environment comes before it.
-os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
-
 from pfamformer.config import resolve
-from pfamformer.dependencies import code_of, digest
+from pfamformer.dependencies import code_of, digest, put_interpreter_first
 from pfamformer.errors import InputError
 from pfamformer.sources.wheels import WHEELS
 
+put_interpreter_first()
 try:
     PROJECT = resolve(config)
 except InputError as error:
@@ -25,7 +22,6 @@ PRETRAIN = PROJECT.runs_of("pretrain")
 FINETUNE = PROJECT.runs_of("finetune")
 SPLITS = ["clustered", "random"]
 CORPORA = sorted({run.corpus for run in PRETRAIN.values()})
-
 
 
 def compare_checksums_up_to(size):
@@ -58,14 +54,9 @@ def files_of(*targets):
     ]
 
 
-def script(name):
-    """Path of a rule's script, as the shell sees it."""
-    return os.path.relpath(SCRIPTS / f"{name}.py")
-
-
 def code(name):
-    """A script and the library modules it imports. As ``ancient`` inputs they are listed and must
-    exist, but their time stamps, which a clone or a checkout sets anew, never count: what counts is
+    """A script, first, and the library modules it imports. As ``ancient`` inputs they are listed and
+    must exist, but their time stamps, which a clone or a checkout sets anew, never count: what counts is
     ``code_digest`` among the rule's parameters."""
     return ancient([os.path.relpath(path) for path in code_of(SCRIPTS / f"{name}.py")])
 
@@ -109,3 +100,22 @@ def launcher(kind):
         f"srun --nodes {asked.nodes} --ntasks {asked.nodes} --ntasks-per-node 1 "
         f"--cpus-per-task {asked.threads} bash {node} {asked.nodes} {max(1, asked.gpus)}"
     )
+
+
+def shard_source(wildcards):
+    """The file a shard is read from; domains need none beyond the tables."""
+    if wildcards.corpus == "uniparc":
+        chunk = wildcards.shard.removeprefix("p")
+        return {"fasta": f"{RESULTS}/sources/uniparc/uniparc_active_p{chunk}.fasta.gz"}
+    if wildcards.corpus == "pfam_proteins":
+        return {"proteins": f"{RESULTS}/domains/proteins.parquet"}
+    return {}
+
+
+def finetune_start(wildcards):
+    """The weights a run starts from; an untrained start waits for no pretraining."""
+    run = PROJECT.runs[wildcards.run]
+    files = {"start": f"{RESULTS}/runs/{run.start_from}/config.json"}
+    if run.weights == "pretrained":
+        files["weights"] = f"{RESULTS}/pretrain/{run.start_from}/weights.safetensors"
+    return files

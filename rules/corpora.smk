@@ -7,16 +7,6 @@ SHARDS = {
 }
 
 
-def shard_source(wildcards):
-    """The file a shard is read from; domains need none beyond the tables."""
-    if wildcards.corpus == "uniparc":
-        chunk = wildcards.shard.removeprefix("p")
-        return {"fasta": f"{RESULTS}/sources/uniparc/uniparc_active_p{chunk}.fasta.gz"}
-    if wildcards.corpus == "pfam_proteins":
-        return {"proteins": f"{RESULTS}/domains/proteins.parquet"}
-    return {}
-
-
 rule corpora:
     """The corpora that the configured runs read."""
     input:
@@ -40,23 +30,22 @@ rule corpus_shard:
         ],
     log:
         f"{LOGS}/corpus_shard/{{corpus}}.{{shard}}.log",
-    params:
-        script=script("corpus_shard"),
-        code=code_digest("corpus_shard"),
-        folder=lambda wildcards: f"{RESULTS}/corpora/{wildcards.corpus}",
-        source=lambda wildcards, input: " ".join(
-            f"--{key} {input[key]}" for key in ("fasta", "proteins") if key in input.keys()
-        ),
-        min_length=PROJECT.corpora.min_length,
-        valid_share=PROJECT.corpora.valid_share,
     conda:
         "../envs/tables.yaml"
     threads: 1
     resources:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
+    params:
+        code=code_digest("corpus_shard"),
+        folder=lambda wildcards, output: str(Path(output.entry).parents[1]),
+        source=lambda wildcards, input: " ".join(
+            f"--{key} {input[key]}" for key in ("fasta", "proteins") if key in input.keys()
+        ),
+        min_length=PROJECT.corpora.min_length,
+        valid_share=PROJECT.corpora.valid_share,
     shell:
-        "python {params.script} --domains {input.domains} --split {input.split} {params.source}"
+        "python {input.code[0]} --domains {input.domains} --split {input.split} {params.source}"
         " --min-length {params.min_length} --valid-share {params.valid_share}"
         " --name {wildcards.shard} --folder {params.folder} 2> {log}"
 
@@ -74,15 +63,14 @@ rule corpus_index:
         valid=f"{RESULTS}/corpora/{{corpus}}/valid/index.json",
     log:
         f"{LOGS}/corpus_index/{{corpus}}.log",
-    params:
-        script=script("corpus_index"),
-        code=code_digest("corpus_index"),
-        folder=lambda wildcards: f"{RESULTS}/corpora/{wildcards.corpus}",
     conda:
         "../envs/tables.yaml"
     threads: 1
     resources:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
+    params:
+        code=code_digest("corpus_index"),
+        folder=lambda wildcards, output: str(Path(output.train).parents[1]),
     shell:
-        "python {params.script} --shards {input.shards} --folder {params.folder} 2> {log}"
+        "python {input.code[0]} --shards {input.shards} --folder {params.folder} 2> {log}"

@@ -20,19 +20,18 @@ rule parse_seed:
         rejects=f"{RESULTS}/domains/rejects.tsv",
     log:
         f"{LOGS}/parse_seed.log",
-    params:
-        script=script("parse_seed"),
-        code=code_digest("parse_seed"),
-        min_length=PROJECT.domains.min_length,
-        max_reject_share=PROJECT.domains.max_reject_share,
     conda:
         "../envs/tables.yaml"
     threads: 1
     resources:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
+    params:
+        code=code_digest("parse_seed"),
+        min_length=PROJECT.domains.min_length,
+        max_reject_share=PROJECT.domains.max_reject_share,
     shell:
-        "python {params.script} --seed {input.seed} --min-length {params.min_length}"
+        "python {input.code[0]} --seed {input.seed} --min-length {params.min_length}"
         " --max-reject-share {params.max_reject_share} --domains {output.domains}"
         " --families {output.families} --rejects {output.rejects} 2> {log}"
 
@@ -47,15 +46,14 @@ rule full_length:
         f"{RESULTS}/domains/proteins.parquet",
     log:
         f"{LOGS}/full_length.log",
-    params:
-        script=script("full_length"),
-        code=code_digest("full_length"),
     conda:
         "../envs/tables.yaml"
     threads: 1
     resources:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
+    params:
+        code=code_digest("full_length"),
     shell:
-        "python {params.script} --domains {input.domains} --pfamseq {input.pfamseq}"
+        "python {input.code[0]} --domains {input.domains} --pfamseq {input.pfamseq}"
         " --output {output} 2> {log}"

@@ -22,21 +22,20 @@ rule table_3:
         comparisons=f"{RESULTS}/tables/table_3.json",
     log:
         f"{LOGS}/table_3.log",
-    params:
-        script=script("table_3"),
-        code=code_digest("table_3"),
-        starts=[*(FINETUNE[name].weights for name in COMPARED), "none"],
-        bootstrap=PROJECT.evaluation.bootstrap,
-        confidence=PROJECT.evaluation.confidence,
-        seed=PROJECT.seed,
     conda:
         "../envs/tables.yaml"
     threads: 1
     resources:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
+    params:
+        code=code_digest("table_3"),
+        starts=[*(FINETUNE[name].weights for name in COMPARED), "none"],
+        bootstrap=PROJECT.evaluation.bootstrap,
+        confidence=PROJECT.evaluation.confidence,
+        seed=PROJECT.seed,
     shell:
-        "python {params.script} --split {input.split}"
+        "python {input.code[0]} --split {input.split}"
         " --predictions {input.networks} {input.phmm} --starts {params.starts}"
         " --random-split {input.random_split} --random-phmm {input.random_phmm}"
         " --bootstrap {params.bootstrap} --confidence {params.confidence} --seed {params.seed}"

@@ -7,15 +7,6 @@ rule finetuning:
         expand(f"{RESULTS}/finetune/{{run}}/predictions.parquet", run=FINETUNE),
 
 
-def finetune_start(wildcards):
-    """The weights a run starts from; an untrained start waits for no pretraining."""
-    run = PROJECT.runs[wildcards.run]
-    files = {"start": f"{RESULTS}/runs/{run.start_from}/config.json"}
-    if run.weights == "pretrained":
-        files["weights"] = f"{RESULTS}/pretrain/{run.start_from}/weights.safetensors"
-    return files
-
-
 rule finetune:
     """Domains to families on a certified split, and the predictions of its test part."""
     input:
@@ -36,15 +27,6 @@ rule finetune:
         f"{RESULTS}/benchmarks/finetune/{{run}}.tsv"
     wildcard_constraints:
         run=names(FINETUNE),
-    params:
-        script=script("finetune"),
-        code=code_digest("finetune"),
-        launch=launcher("finetune"),
-        weights=lambda wildcards, input: (
-            f"--weights {input.weights}" if "weights" in input.keys() else ""
-        ),
-        state=lambda wildcards: f"{RESULTS}/state/finetune/{wildcards.run}",
-        output=lambda wildcards: f"{RESULTS}/finetune/{wildcards.run}",
     conda:
         "../envs/torch.yaml"
     threads: need("finetune", "threads")
@@ -58,7 +40,15 @@ rule finetune:
         tasks=need("finetune", "tasks"),
         tasks_per_gpu=need("finetune", "tasks_per_gpu"),
         mpi=need("finetune", "mpi"),
+    params:
+        code=code_digest("finetune"),
+        launch=launcher("finetune"),
+        weights=lambda wildcards, input: (
+            f"--weights {input.weights}" if "weights" in input.keys() else ""
+        ),
+        state=lambda wildcards: f"{RESULTS}/state/finetune/{wildcards.run}",
+        output=lambda wildcards, output: str(Path(output.weights).parent),
     shell:
-        "{params.launch} {params.script} --config {input.config} --run {wildcards.run}"
+        "{params.launch} {input.code[0]} --config {input.config} --run {wildcards.run}"
         " --start {input.start} {params.weights} --domains {input.domains} --split {input.split}"
         " --state {params.state} --output {params.output} --threads {threads} 2> {log}"

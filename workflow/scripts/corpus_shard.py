@@ -1,4 +1,4 @@
-"""Write one shard of a pretraining corpus: training and validation tokens, and what was left out."""
+"""Write one shard of a pretraining corpus: its tokens, and what was left out."""
 
 import argparse
 import json
@@ -15,7 +15,9 @@ def main() -> None:
     """Parse, select, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--domains", required=True, help="domains.parquet")
-    parser.add_argument("--split", required=True, help="split.parquet whose held-out parts are kept away")
+    parser.add_argument(
+        "--split", required=True, help="split.parquet whose held-out parts are kept away"
+    )
     parser.add_argument("--proteins", help="proteins.parquet: read proteins instead of domains")
     parser.add_argument("--fasta", help="FASTA file: read it instead of domains")
     parser.add_argument("--min-length", type=int, required=True)

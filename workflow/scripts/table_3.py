@@ -25,9 +25,7 @@ def main() -> None:
     parser.add_argument("--table", required=True, help="output: table_3.tsv")
     parser.add_argument("--comparisons", required=True, help="output: table_3.json")
     arguments = parser.parse_args()
-    settings = EvaluationSettings(
-        bootstrap=arguments.bootstrap, confidence=arguments.confidence
-    )
+    settings = EvaluationSettings(bootstrap=arguments.bootstrap, confidence=arguments.confidence)
     split = read_table("split", arguments.split)
     entries = [
         Entry(read_table("predictions", path), start, path)
@@ -38,7 +36,12 @@ def main() -> None:
     found = {
         "pretraining": make_comparisons(entries, split, settings, arguments.seed),
         "split": make_split_effect(
-            entries, split, random, read_table("split", arguments.random_split), settings, arguments.seed
+            entries,
+            split,
+            random,
+            read_table("split", arguments.random_split),
+            settings,
+            arguments.seed,
         ),
     }
     with atomic_path(arguments.table) as temporary:

@@ -48,7 +48,8 @@ class FilesSettings(Settings):
     """Files of the databases that lie on this machine already."""
 
     folder: str = setting(
-        "Folder with Pfam-A.seed.gz, pfamseq.gz and uniparc_active_p1.fasta.gz … in it", min_length=1
+        "Folder with Pfam-A.seed.gz, pfamseq.gz and uniparc_active_p1.fasta.gz … in it",
+        min_length=1,
     )
 
 
@@ -175,7 +176,10 @@ class FinetuneSettings(TrainingSettings):
 
 
 Run = PretrainSettings | FinetuneSettings
-_KINDS: dict[str, type[TrainingSettings]] = {"pretrain": PretrainSettings, "finetune": FinetuneSettings}
+_KINDS: dict[str, type[TrainingSettings]] = {
+    "pretrain": PretrainSettings,
+    "finetune": FinetuneSettings,
+}
 
 
 class RuleResources(Settings):
@@ -238,7 +242,9 @@ def resolve(raw: Mapping[str, Any]) -> Project:
     defaults = raw.pop("defaults", {}) or {}
     given_runs = raw.pop("runs", {}) or {}
     problems = [
-        f"defaults.{kind}: unknown kind of run{_guess(kind, _KINDS)}" for kind in defaults if kind not in _KINDS
+        f"defaults.{kind}: unknown kind of run{_guess(kind, _KINDS)}"
+        for kind in defaults
+        if kind not in _KINDS
     ]
     runs: dict[str, Any] = {}
     for name, given in given_runs.items():
@@ -380,7 +386,9 @@ def schema() -> dict[str, Any]:
         definitions.update(definitions[model.__name__].pop("$defs", {}))
     for definition in definitions.values():
         definition.pop("required", None)
-    partial = [{"$ref": f"#/$defs/{model.__name__}"} for model in (PretrainSettings, FinetuneSettings)]
+    partial = [
+        {"$ref": f"#/$defs/{model.__name__}"} for model in (PretrainSettings, FinetuneSettings)
+    ]
     full["properties"]["runs"]["additionalProperties"] = {"anyOf": [*partial, {"type": "null"}]}
     full["properties"]["defaults"] = {
         "description": "What runs of a kind have in common",

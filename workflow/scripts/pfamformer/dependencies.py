@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
+import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -13,7 +15,7 @@ PACKAGE = "pfamformer"
 
 @cache
 def code_of(script: Path) -> tuple[Path, ...]:
-    """The script and all modules of the library that it imports, directly or not, sorted."""
+    """The script, then all modules of the library that it imports, directly or not, sorted."""
     root = script.parent
     found: set[Path] = set()
     waiting = [script]
@@ -22,7 +24,7 @@ def code_of(script: Path) -> tuple[Path, ...]:
         if path not in found:
             found.add(path)
             waiting += _imported(path, root)
-    return tuple(sorted(found))
+    return (script, *sorted(found - {script}))
 
 
 @cache
@@ -39,7 +41,9 @@ def _imported(path: Path, root: Path) -> tuple[Path, ...]:
         for name in names:
             if name.split(".")[0] == PACKAGE:
                 module = root.joinpath(*name.split("."))
-                paths += [p for p in (module.with_suffix(".py"), module / "__init__.py") if p.exists()]
+                paths += [
+                    p for p in (module.with_suffix(".py"), module / "__init__.py") if p.exists()
+                ]
     return tuple(paths)
 
 
@@ -49,3 +53,13 @@ def digest(paths: Iterable[Path]) -> str:
     for path in paths:
         total.update(path.read_bytes())
     return total.hexdigest()[:16]
+
+
+def put_interpreter_first() -> None:
+    """Let jobs find the running interpreter and its programs, activated environment or not.
+
+    With ``--sdm conda`` the environment of the rule still comes before it.
+    """
+    folder = str(Path(sys.executable).parent)
+    rest = [p for p in os.environ.get("PATH", "").split(os.pathsep) if p != folder]
+    os.environ["PATH"] = os.pathsep.join([folder, *rest])

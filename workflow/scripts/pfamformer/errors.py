@@ -12,7 +12,12 @@ class InputError(ValueError):
     """
 
     def __init__(
-        self, file: str | Path, problem: str, *, record: str | None = None, remedy: str | None = None
+        self,
+        file: str | Path,
+        problem: str,
+        *,
+        record: str | None = None,
+        remedy: str | None = None,
     ) -> None:
         where = f"{file}" if record is None else f"{file}, {record}"
         super().__init__(f"{where}: {problem}" + (f". {remedy}" if remedy else ""))

@@ -35,7 +35,9 @@ class Accuracy:
     per_family: Interval
 
 
-def correct(predictions: pd.DataFrame, split: pd.DataFrame, source: str = "predictions") -> pd.DataFrame:
+def correct(
+    predictions: pd.DataFrame, split: pd.DataFrame, source: str = "predictions"
+) -> pd.DataFrame:
     """Whether each test domain was predicted right.
 
     Returns:
@@ -49,7 +51,7 @@ def correct(predictions: pd.DataFrame, split: pd.DataFrame, source: str = "predi
     if len(predictions) != len(test) or set(predictions["id"]) != set(test["id"]):
         raise InputError(
             source,
-            f"{len(predictions)} predictions do not match the {len(test)} test domains of the split",
+            f"{len(predictions)} predictions are not those of the {len(test)} test domains",
             remedy="Delete it and rerun: it belongs to another split",
         )
     table = test.merge(predictions[["id", "predicted"]], on="id", validate="one_to_one")
@@ -67,7 +69,11 @@ def accuracy(table: pd.DataFrame, *, draws: int, confidence: float, seed: int) -
         components=len(by_component),
         families=len(by_family),
         per_instance=_bootstrap(
-            by_component["sum"].to_numpy(), by_component["count"].to_numpy(), draws, confidence, stream
+            by_component["sum"].to_numpy(),
+            by_component["count"].to_numpy(),
+            draws,
+            confidence,
+            stream,
         ),
         per_family=_bootstrap(by_family, np.ones(len(by_family)), draws, confidence, stream),
     )
@@ -85,7 +91,7 @@ def difference(
 
 
 def mcnemar(one: pd.DataFrame, other: pd.DataFrame) -> float:
-    """Exact two-sided p of McNemar's test that two methods err equally often on the same domains."""
+    """Exact two-sided p of McNemar's test that two methods err equally often."""
     paired = one.merge(other, on="id", validate="one_to_one")
     only_one = int((paired["right_x"] & ~paired["right_y"]).sum())
     only_other = int((~paired["right_x"] & paired["right_y"]).sum())

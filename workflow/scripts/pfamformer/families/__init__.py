@@ -1,0 +1,1 @@
+"""Domains, their similarity, splits and corpora."""

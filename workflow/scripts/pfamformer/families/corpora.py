@@ -46,7 +46,7 @@ class HeldOut:
 
 
 def is_validation(sequence: str, share: float) -> bool:
-    """Whether a sequence belongs to validation: by its hash, so that chunks agree without talking."""
+    """Whether a sequence is for validation: by its hash, so that chunks agree without talking."""
     digest = hashlib.blake2b(sequence.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") < share * 2**64
 
@@ -56,7 +56,13 @@ class Selection:
 
     def __init__(self, held_out: HeldOut, min_length: int) -> None:
         self.held_out, self.min_length = held_out, min_length
-        self.counts = {"read": 0, "too_short": 0, "duplicate": 0, "holds_held_out_domain": 0, "kept": 0}
+        self.counts = {
+            "read": 0,
+            "too_short": 0,
+            "duplicate": 0,
+            "holds_held_out_domain": 0,
+            "kept": 0,
+        }
         self._seen: set[bytes] = set()
 
     def __call__(self, sequences: Iterable[str]) -> Iterator[str]:

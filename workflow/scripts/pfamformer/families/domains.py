@@ -1,4 +1,4 @@
-"""From seed alignments to the ``domains``, ``families`` and ``proteins`` tables (data sets D1, D2)."""
+"""From seed alignments to the domain, family and protein tables (data sets D1 and D2)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Seed:
     rows: int = field(default=0)
 
 
-class Rejected(ValueError):
+class RejectedRowError(ValueError):
     """A seed row that is left out, with the reason."""
 
 
@@ -53,36 +53,36 @@ def domain_of(row: Row, width: int, minimum: int) -> Domain:
         minimum: shortest domain kept, in residues.
 
     Raises:
-        Rejected: the row is broken; the message is the reason.
+        RejectedRowError: the row is broken; the message is the reason.
     """
     if len(row.aligned) != width:
-        raise Rejected(f"{len(row.aligned)} columns, its alignment has {width}")
+        raise RejectedRowError(f"{len(row.aligned)} columns, its alignment has {width}")
     sequence = row.aligned.translate(_GAPS).upper()
     foreign = _FOREIGN.search(sequence)
     if foreign:
-        raise Rejected(f"{foreign[0]!r} at residue {foreign.start() + 1} is not an amino acid")
+        raise RejectedRowError(
+            f"{foreign[0]!r} at residue {foreign.start() + 1} is not an amino acid"
+        )
     name = _NAME.match(row.name)
     if name is None:
-        raise Rejected("the name is not ACCESSION.version/start-end")
+        raise RejectedRowError("the name is not ACCESSION.version/start-end")
     start, end = int(name["start"]), int(name["end"])
     if end - start + 1 != len(sequence):
-        raise Rejected(f"{len(sequence)} residues, its coordinates span {end - start + 1}")
+        raise RejectedRowError(f"{len(sequence)} residues, its coordinates span {end - start + 1}")
     if len(sequence) < minimum:
-        raise Rejected(f"{len(sequence)} residues, fewer than {minimum}")
+        raise RejectedRowError(f"{len(sequence)} residues, fewer than {minimum}")
     return Domain(name["protein"], start, end, sequence, row.aligned)
 
 
-def domains_of(
-    entry: Alignment, minimum: int
-) -> Iterator[tuple[Row, Domain | None, str]]:
+def domains_of(entry: Alignment, minimum: int) -> Iterator[tuple[Row, Domain | None, str]]:
     """Each row of an entry with its domain, or with ``None`` and the reason for leaving it out."""
     width, seen = entry.width, set()
     for row in entry.rows:
         try:
             domain = domain_of(row, width, minimum)
             if row.name in seen:
-                raise Rejected("a row of this name came before")
-        except Rejected as reason:
+                raise RejectedRowError("a row of this name came before")
+        except RejectedRowError as reason:
             yield row, None, str(reason)
         else:
             seen.add(row.name)
@@ -137,7 +137,9 @@ def parse_seed(path: str | Path, *, minimum: int, max_reject_share: float) -> Se
     _judge(path, rejects, rows, max_reject_share)
     log.info("%d families, %d domains, %d rows rejected", len(families), len(domains), len(rejects))
     return Seed(
-        pd.DataFrame(domains, columns=["id", "protein", "start", "end", "family", "clan", "sequence"]),
+        pd.DataFrame(
+            domains, columns=["id", "protein", "start", "end", "family", "clan", "sequence"]
+        ),
         pd.DataFrame(
             families, columns=["family", "name", "description", "clan", "gathering", "domains"]
         ),

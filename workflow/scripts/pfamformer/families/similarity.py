@@ -47,7 +47,9 @@ def _mmseqs(*arguments: object, threads: int = 0) -> None:
     ended = subprocess.run(command, capture_output=True, text=True)
     if ended.returncode:
         said = (ended.stdout + ended.stderr).strip().splitlines()[-5:]
-        raise RuntimeError(f"mmseqs {arguments[0]} ended with {ended.returncode}: {' | '.join(said)}")
+        raise RuntimeError(
+            f"mmseqs {arguments[0]} ended with {ended.returncode}: {' | '.join(said)}"
+        )
 
 
 def _write_numbered(path: Path, sequences: Iterable[str]) -> None:
@@ -103,7 +105,9 @@ def _write_pairs(path: Path, families: pd.Series) -> int:
     """All ordered pairs of different rows of the same family, grouped by query."""
     count = 0
     with open(path, "w", encoding="ascii") as out:
-        for rows in pd.Series(np.arange(len(families))).groupby(families.to_numpy()).indices.values():
+        for rows in (
+            pd.Series(np.arange(len(families))).groupby(families.to_numpy()).indices.values()
+        ):
             for query in rows:
                 others = rows[rows != query]
                 # Score and diagonal are what the prefilter would have guessed; align ignores both.
@@ -153,6 +157,6 @@ def over_threshold(pairs: pd.DataFrame, min_identity: float, min_coverage: float
 
 
 def mutual_identity(pairs: pd.DataFrame, lengths: dict[str, int]) -> np.ndarray:
-    """Identical residues over the shorter length, 0…1: an identity that short hits cannot inflate."""
+    """Identical residues over the shorter length, 0…1: short hits cannot inflate it."""
     shorter = np.minimum(pairs["query"].map(lengths), pairs["target"].map(lengths))
     return (pairs["identical"] / shorter).to_numpy(dtype=float)

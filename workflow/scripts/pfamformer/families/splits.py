@@ -49,7 +49,12 @@ def clustered_split(
     table["component"] = components(table["id"], edges).astype(np.int32)
     table["part"] = "train"
     for family, rows in table.groupby("family", sort=True):
-        sizes = rows["component"].value_counts().sort_index().sort_values(ascending=False, kind="stable")
+        sizes = (
+            rows["component"]
+            .value_counts()
+            .sort_index()
+            .sort_values(ascending=False, kind="stable")
+        )
         stream = np.random.default_rng([seed, *str(family).encode()])
         share = {"test": test * len(rows), "dev": dev * len(rows)}
         filled = dict.fromkeys(share, 0)
@@ -88,9 +93,7 @@ def nearest_train_identity(
     training rows.
     """
     part = split.set_index("id")["part"]
-    across = pairs[
-        (pairs["query"].map(part) != "train") & (pairs["target"].map(part) == "train")
-    ]
+    across = pairs[(pairs["query"].map(part) != "train") & (pairs["target"].map(part) == "train")]
     best = pd.Series(mutual_identity(across, lengths), index=across["query"].to_numpy())
     nearest = split["id"].map(best.groupby(level=0).max()).fillna(0.0)
     return nearest.where(split["part"] != "train")

@@ -1,0 +1,1 @@
+"""Baselines, behind the same tables as the networks."""

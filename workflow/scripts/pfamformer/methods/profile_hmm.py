@@ -112,9 +112,7 @@ def top_picks(
     if second_pass and missing:
         rest = DigitalSequenceBlock(AMINO, missing)
         # The E-value keeps meaning the whole search: Z stays that of the first pass.
-        best |= _best(
-            hmms, rest, threads, 2, len(block), bias_filter=False, F1=1.0, F2=1.0, F3=1.0
-        )
+        best |= _best(hmms, rest, threads, 2, len(block), bias_filter=False, F1=1.0, F2=1.0, F3=1.0)
         log.info("second pass: %d of %d domains have a hit", len(best), len(block))
     return {ids[number]: pick for number, pick in best.items()}
 
@@ -141,9 +139,7 @@ def _best(
     return best
 
 
-def predictions(
-    domains: pd.DataFrame, picks: dict[str, TopPick], run: str
-) -> pd.DataFrame:
+def predictions(domains: pd.DataFrame, picks: dict[str, TopPick], run: str) -> pd.DataFrame:
     """The ``predictions`` table; a domain without a hit has an empty prediction and score 0."""
     none = TopPick("", 0.0, 0)
     chosen = [picks.get(i, none) for i in domains["id"]]

@@ -90,9 +90,7 @@ class Encoder(nn.Module):
         # Without padding the mask-free kernel is faster and exact.
         mask_BL = None if bool(present_BL.all()) else present_BL
         network = self.network
-        rotary = rotary_angles(
-            tokens_BL.shape[1], network.width // network.heads, tokens_BL.device
-        )
+        rotary = rotary_angles(tokens_BL.shape[1], network.width // network.heads, tokens_BL.device)
         x_BLD = self.embedding(tokens_BL)
         for block in self.blocks:
             x_BLD = block(x_BLD, mask_BL, rotary)

@@ -74,7 +74,8 @@ def figure_6(metrics: Mapping[str, pd.DataFrame], entropies: Mapping[str, float]
         zoomed.annotate(
             f"entropy of the residue frequencies, {max(entropies.values()):.2f}",
             (1, max(entropies.values())), xycoords=("axes fraction", "data"),
-            xytext=(0, 3), textcoords="offset points", ha="right", va="bottom", fontsize=9, color=INK,
+            xytext=(0, 3), textcoords="offset points", ha="right", va="bottom", fontsize=9,
+            color=INK,
         )  # fmt: skip
         margin = 0.12 * (max(ceiling) - min(floor))
         zoomed.set_ylim(min(floor) - margin, max(ceiling) + 1.6 * margin)

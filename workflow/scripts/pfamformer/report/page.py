@@ -41,7 +41,12 @@ class Results:
         """An SVG to put into the page: without XML prologue, scaled to the page's width."""
         text = self.folder.joinpath(*path).read_text(encoding="utf-8")
         text = text[text.index("<svg") :]
-        return re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1), count=1)
+        return re.sub(
+            r'(<svg[^>]*?) width="[^"]*"',
+            r"\1",
+            re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1),
+            count=1,
+        )
 
 
 def make_page(folder: Path, template: Path) -> str:
@@ -55,7 +60,9 @@ def make_page(folder: Path, template: Path) -> str:
     }
     table = results.tsv("tables", "table_3.tsv")
     found = results.json("tables", "table_3.json")
-    leakage = {name: results.json("splits", name, "leakage.json") for name in ("clustered", "random")}
+    leakage = {
+        name: results.json("splits", name, "leakage.json") for name in ("clustered", "random")
+    }
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(template.parent),
         autoescape=True,
@@ -139,9 +146,7 @@ def _describe_table(table: pd.DataFrame, project: dict[str, Any]) -> str:
     confidence = project["evaluation"]["confidence"]
     lead = best["accuracy"] - reference["accuracy"]
     p = best["p_against_phmm"]
-    strength = (
-        f"McNemar's test p = {p:.2g}" if p >= 1e-4 else "McNemar's test p < 0.0001"
-    )
+    strength = f"McNemar's test p = {p:.2g}" if p >= 1e-4 else "McNemar's test p < 0.0001"
     verdict = (
         f"{abs(lead):.1f} percentage points {'above' if lead > 0 else 'below'} it ({strength})"
         if p < 1 - confidence
@@ -190,7 +195,9 @@ def _versions() -> dict[str, str]:
             # In a conda environment of one rule only its own packages are there.
             versions[package] = "not in this environment"
     try:
-        said = subprocess.run([mmseqs_binary(), "version"], capture_output=True, text=True, check=True)
+        said = subprocess.run(
+            [mmseqs_binary(), "version"], capture_output=True, text=True, check=True
+        )
         versions["MMseqs2"] = said.stdout.strip()[:12]
     except (OSError, ValueError, subprocess.CalledProcessError):
         versions["MMseqs2"] = "not in this environment"

@@ -39,9 +39,7 @@ def make_table(
     reference = next((t for e, t in judged if _method(e) == REFERENCE), None)
     rows = []
     for entry, table in judged:
-        found = accuracy(
-            table, draws=settings.bootstrap, confidence=settings.confidence, seed=seed
-        )
+        found = accuracy(table, draws=settings.bootstrap, confidence=settings.confidence, seed=seed)
         method = _method(entry)
         tested = reference is not None and method != REFERENCE
         per_cent = [
@@ -75,7 +73,12 @@ def make_comparisons(
             trained, fresh, draws=settings.bootstrap, confidence=settings.confidence, seed=seed
         )
         comparisons.append(
-            {"method": method, "gain": 100 * gain.value, "low": 100 * gain.low, "high": 100 * gain.high}
+            {
+                "method": method,
+                "gain": 100 * gain.value,
+                "low": 100 * gain.low,
+                "high": 100 * gain.high,
+            }
         )
     return comparisons
 
@@ -92,7 +95,7 @@ def make_split_effect(
     settings: EvaluationSettings,
     seed: int,
 ) -> dict[str, dict[str, float]]:
-    """Accuracy (per cent, with interval) of the profile HMM on the clustered and on the random split."""
+    """Accuracy of the profile HMM on both splits, per cent, with intervals."""
     clustered = next(e for e in entries if _method(e) == REFERENCE)
     effect = {}
     for name, entry, parts in (("clustered", clustered, split), ("random", random, random_split)):

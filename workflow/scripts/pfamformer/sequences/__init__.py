@@ -1,0 +1,1 @@
+"""Residues, sequence files and token shards."""

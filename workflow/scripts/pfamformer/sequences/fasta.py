@@ -46,11 +46,14 @@ def damaged(path: str | Path, record: str, error: Exception) -> InputError:
 @contextmanager
 def open_gzip_writer(path: str | Path) -> Iterator[IO[str]]:
     """Write text to a gzip file atomically; equal text gives equal bytes (no time stamp)."""
-    with atomic_path(path) as temporary, open(temporary, "wb") as raw:
+    with (
+        atomic_path(path) as temporary,
+        open(temporary, "wb") as raw,
         # Level 6 is the usual trade; mtime=0 and an empty name keep the bytes reproducible.
-        with gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed:
-            with io.TextIOWrapper(packed, encoding="ascii", newline="\n") as text:
-                yield text
+        gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="ascii", newline="\n") as text,
+    ):
+        yield text
 
 
 def write_fasta(path: str | Path, records: Iterable[tuple[str, str]], width: int = 60) -> int:

@@ -42,7 +42,9 @@ def write_shard(folder: str | Path, name: str, sequences: Iterable[str]) -> dict
     }
 
 
-def write_index(folder: str | Path, shards: Sequence[dict[str, Any]], about: dict[str, Any]) -> None:
+def write_index(
+    folder: str | Path, shards: Sequence[dict[str, Any]], about: dict[str, Any]
+) -> None:
     """Write ``index.json``: the shards in reading order, and where they come from."""
     content = {
         "sequences": sum(s["sequences"] for s in shards),
@@ -70,7 +72,9 @@ class TokenShards:
         try:
             self.index = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise InputError(path, f"not a corpus index ({error})", remedy="Rerun its rule") from error
+            raise InputError(
+                path, f"not a corpus index ({error})", remedy="Rerun its rule"
+            ) from error
         self._tokens, self._starts, lengths = [], [0], []
         self._offsets = []
         for shard in self.index["shards"]:
@@ -87,10 +91,14 @@ class TokenShards:
         for path, size, key in zip(paths, sizes, ("tokens_sha256", "offsets_sha256"), strict=True):
             found = path.stat().st_size if path.exists() else -1
             if found != size:
-                raise InputError(path, f"{found} bytes, the index says {size}", remedy="Rerun its rule")
+                raise InputError(
+                    path, f"{found} bytes, the index says {size}", remedy="Rerun its rule"
+                )
             with open(path, "rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != shard[key]:
-                    raise InputError(path, "its checksum is not the index's", remedy="Rerun its rule")
+                    raise InputError(
+                        path, "its checksum is not the index's", remedy="Rerun its rule"
+                    )
         tokens = np.memmap(paths[0], np.uint8, "r") if sizes[0] else np.zeros(0, np.uint8)
         return tokens, np.memmap(paths[1], "<u8", "r")
 

@@ -81,7 +81,7 @@ def read_stockholm(path: str | Path) -> Iterator[Alignment]:
                     yield entry
                     entry = None
                 elif line.startswith("#=GF"):
-                    _, key, value = (line.split(None, 2) + ["", ""])[:3]
+                    _, key, value = [*line.split(None, 2), "", ""][:3]
                     entry.features.setdefault(key, value)
                 elif not line.startswith("#"):
                     _add_row(entry, by_name, block, line, number)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pyhmmer
-from pyhmmer.easel import Alphabet, DigitalSequenceBlock, SequenceFile, TextSequence
+from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextSequence
 from pyhmmer.plan7 import HMM, HMMFile
 
 from pfamformer.command import log
@@ -103,7 +103,10 @@ def write_seed(
     proteins = {p.accession: p for p in read_proteome(proteome)}
     block = DigitalSequenceBlock(
         AMINO,
-        [TextSequence(name=p.accession, sequence=p.sequence).digitize(AMINO) for p in proteins.values()],
+        [
+            TextSequence(name=p.accession, sequence=p.sequence).digitize(AMINO)
+            for p in proteins.values()
+        ],
     )
     hmms = read_profiles(profiles, accessions)
     domains = _resolve_overlaps(_search(hmms, block, threads))
@@ -196,8 +199,15 @@ def _align(hmm: HMM, names: list[str], sequences: list[str]) -> list[str]:
 def _entry(hmm: HMM, names: list[str], aligned: list[str]) -> Iterator[str]:
     sequence_ga, domain_ga = hmm.cutoffs.gathering
     yield "# STOCKHOLM 1.0\n"
-    yield f"#=GF ID   {hmm.name}\n#=GF AC   {hmm.accession}\n#=GF DE   {hmm.description or hmm.name}\n"
-    yield f"#=GF GA   {sequence_ga:.2f} {domain_ga:.2f};\n#=GF TP   Domain\n#=GF SQ   {len(names)}\n"
+    features = {
+        "ID": hmm.name,
+        "AC": hmm.accession,
+        "DE": hmm.description or hmm.name,
+        "GA": f"{sequence_ga:.2f} {domain_ga:.2f};",
+        "TP": "Domain",
+        "SQ": len(names),
+    }
+    yield from (f"#=GF {key}   {value}\n" for key, value in features.items())
     width = max(map(len, names)) + 2
     for name, row in zip(names, aligned, strict=True):
         # Pfam writes one gap character; HMMER's insert columns (lower case, '.') carry no residue.

@@ -1,0 +1,1 @@
+"""Objectives, batches, the loop and its state."""

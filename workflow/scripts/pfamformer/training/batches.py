@@ -29,7 +29,9 @@ class Sequences(Protocol):
     def __getitem__(self, index: int) -> np.ndarray: ...
 
     @property
-    def lengths(self) -> np.ndarray: ...
+    def lengths(self) -> np.ndarray:
+        """Residues of each sequence, shape (sequences,)."""
+        ...
 
 
 class InMemory:

@@ -47,7 +47,7 @@ def prepare_device(threads: int) -> torch.device:
 
 
 def number_format(precision: str, device: torch.device) -> torch.dtype:
-    """The format of matrix products; ``auto`` is bfloat16 where the processor computes it natively."""
+    """The format of matrix products; ``auto`` is bfloat16 where the processor computes it."""
     if precision == "auto":
         native = (
             torch.cuda.is_bf16_supported()
@@ -66,7 +66,9 @@ def rate_at(step: int, steps: int, settings: TrainingSettings) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-def make_optimizer(groups: Iterable[tuple[nn.Module, float]], settings: TrainingSettings) -> torch.optim.AdamW:
+def make_optimizer(
+    groups: Iterable[tuple[nn.Module, float]], settings: TrainingSettings
+) -> torch.optim.AdamW:
     """AdamW over (module, relative learning rate); vectors (biases, norms) do not decay."""
     parameters = []
     for module, relative in groups:
@@ -133,7 +135,9 @@ def train(
                 group["lr"] = group["base_rate"] * rate_at(step, steps, settings)
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 outcome = objective(model, share)
-            found = torch.stack([outcome.loss.detach().double().cpu(), outcome.targets, outcome.right.cpu()])
+            found = torch.stack(
+                [outcome.loss.detach().double().cpu(), outcome.targets, outcome.right.cpu()]
+            )
             found = team.total(found.to(device)).cpu()
             (outcome.loss / found[1].clamp(min=1).to(outcome.loss)).backward()
             team.sum_gradients(model)
@@ -195,7 +199,7 @@ def evaluate(
 def predict(
     model: nn.Module, sequences: Sequences, settings: TrainingSettings
 ) -> Iterator[tuple[Batch, torch.Tensor]]:
-    """Class probabilities of all sequences: yields batches with (B, classes), float32, on the CPU."""
+    """Yield batches with their class probabilities (B, classes), float32, on the CPU."""
     device = next(model.parameters()).device
     dtype = number_format(settings.precision, device)
     model.eval()
@@ -215,7 +219,9 @@ def hash_of(seed: int, step: int) -> int:
 
 def _validated(metrics: Metrics, step: int, validate: Callable[[], dict[str, float]]) -> None:
     found = validate()
-    metrics.rows.append(_row(step, "valid", metrics.tokens, found["loss"], found["accuracy"], math.nan))
+    metrics.rows.append(
+        _row(step, "valid", metrics.tokens, found["loss"], found["accuracy"], math.nan)
+    )
     log.info("step %d  validation loss %.4f  accuracy %.3f", step, found["loss"], found["accuracy"])
 
 
@@ -229,7 +235,9 @@ def _row(step: int, part: str, tokens: int, loss: float, accuracy: float, rate: 
 
 def _clock(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes}:{seconds:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
+    return (
+        f"{minutes}:{seconds:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
+    )
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """What a network is trained to do: each objective is a class with one method.
 
-An objective first prepares a batch (random choices, drawn for the whole global batch), then computes
-the *sum* of the loss over its targets, their number, and how many it predicted right: sums can be
-added over batches and processes.
+An objective first prepares a batch (random choices, drawn for the whole global batch), then
+computes the *sum* of the loss over its targets, their number, and how many it predicted right: sums
+can be added over batches and processes.
 """
 
 from __future__ import annotations
@@ -29,9 +29,13 @@ class Outcome(NamedTuple):
 class Objective(Protocol):
     """The interface of every objective."""
 
-    def prepare(self, batch: Batch, stream: torch.Generator) -> Batch: ...
+    def prepare(self, batch: Batch, stream: torch.Generator) -> Batch:
+        """Make the random choices of a global batch."""
+        ...
 
-    def __call__(self, model: nn.Module, batch: Batch) -> Outcome: ...
+    def __call__(self, model: nn.Module, batch: Batch) -> Outcome:
+        """Compute the loss of a batch, or of a process's share of it."""
+        ...
 
 
 _FIRST, _LAST = INDEX[STANDARD[0]], INDEX[STANDARD[-1]]
@@ -50,7 +54,7 @@ class MaskedLanguageModelling:
         self.share, self.masked, self.random = share, masked, random
 
     def corrupt(self, tokens_BL: Tensor, stream: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Corrupted tokens (B, L) and the targets' mask (B, L); only standard residues are targets."""
+        """Corrupted tokens and the mask of targets, both (B, L); targets are standard residues."""
         chance = torch.rand(tokens_BL.shape, generator=stream)
         fate = torch.rand(tokens_BL.shape, generator=stream)
         other = torch.randint(_FIRST, _LAST + 1, tokens_BL.shape, generator=stream)

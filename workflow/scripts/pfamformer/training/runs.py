@@ -80,7 +80,9 @@ def pretrain(
     )
     state = StateFolder(
         state_folder,
-        fingerprint(settings.model_dump(), *(corpus / p / "index.json" for p in ("train", "valid"))),
+        fingerprint(
+            settings.model_dump(), *(corpus / p / "index.json" for p in ("train", "valid"))
+        ),
     )
     started = time.monotonic()
     metrics = train(
@@ -89,7 +91,9 @@ def pretrain(
         shards,
         settings,
         steps=settings.steps,
-        plan=BatchPlan(shards.lengths, settings.tokens_per_batch, settings.max_length, settings.seed),
+        plan=BatchPlan(
+            shards.lengths, settings.tokens_per_batch, settings.max_length, settings.seed
+        ),
         optimizer=make_optimizer([(model, 1.0)], settings),
         state=state,
         team=team,
@@ -150,7 +154,11 @@ def finetune(
     log.info("%d domains of %d families, %d steps", len(training), len(families), steps)
     labels = torch.tensor([classes[f] for f in training["family"]])
     key = fingerprint(
-        {"run": settings.model_dump(), "start": start.model_dump(), "train": training["id"].tolist()},
+        {
+            "run": settings.model_dump(),
+            "start": start.model_dump(),
+            "train": training["id"].tolist(),
+        },
         *([weights] if weights else []),
     )
     state = StateFolder(state_folder, key)
@@ -174,7 +182,9 @@ def finetune(
     about = {"network": start.network.model_dump(), "head": settings.head, "families": families}
     save_weights(output / "weights.safetensors", model, about)
     write_table(
-        _predictions(model, settings, test, families, run), "predictions", output / "predictions.parquet"
+        _predictions(model, settings, test, families, run),
+        "predictions",
+        output / "predictions.parquet",
     )
     summary = _summary(model, settings, metrics, team, threads, seconds)
     _finish(output, metrics, summary | {"families": len(families), "steps": steps}, state)
@@ -192,7 +202,11 @@ def _encoder_weights(start: PretrainSettings, weights: Path | None) -> dict[str,
 
 
 def _predictions(
-    model: nn.Module, settings: TrainingSettings, test: pd.DataFrame, families: Sequence[str], run: str
+    model: nn.Module,
+    settings: TrainingSettings,
+    test: pd.DataFrame,
+    families: Sequence[str],
+    run: str,
 ) -> pd.DataFrame:
     scores = np.zeros(len(test))
     chosen = np.zeros(len(test), dtype=np.int64)

@@ -52,7 +52,9 @@ class StateFolder:
     def __init__(self, folder: str | Path, key: str) -> None:
         self.folder = Path(folder) / key
 
-    def save(self, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, extra: Any) -> None:
+    def save(
+        self, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, extra: Any
+    ) -> None:
         """Save the state *before* ``step``; older ones beyond two are removed afterwards."""
         tensors: dict[str, Tensor] = {f"model.{n}": t for n, t in model.state_dict().items()}
         for number, values in optimizer.state_dict()["state"].items():
