@@ -325,7 +325,8 @@ def _line(error: Any, raw: Any, prefix: str = "") -> str:
     path = ".".join([*([prefix] if prefix else []), *(str(p) for p in error["loc"])])
     kind, context, value = error["type"], error.get("ctx", {}), error.get("input")
     if kind == "extra_forbidden":
-        return f"{path}: unknown key{_guess(str(error['loc'][-1]), _known_keys())}"
+        known = set(Project.model_fields) if len(error["loc"]) == 1 and not prefix else _known_keys()
+        return f"{path}: unknown key{_guess(str(error['loc'][-1]), known)}"
     if kind == "missing":
         return f"{path}: is required"
     if kind in _BOUNDS:
@@ -389,7 +390,11 @@ def schema() -> dict[str, Any]:
     partial = [
         {"$ref": f"#/$defs/{model.__name__}"} for model in (PretrainSettings, FinetuneSettings)
     ]
-    full["properties"]["runs"]["additionalProperties"] = {"anyOf": [*partial, {"type": "null"}]}
+    # A run may be null: an overlay takes it out.
+    full["properties"]["runs"]["patternProperties"] = {
+        pattern: {"anyOf": [*partial, {"type": "null"}]}
+        for pattern in full["properties"]["runs"]["patternProperties"]
+    }
     full["properties"]["defaults"] = {
         "description": "What runs of a kind have in common",
         "type": "object",

@@ -1,0 +1,73 @@
+"""What the tests share: synthetic families, a copy of the working tree, and runs of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPTS = ROOT / "workflow" / "scripts"
+
+
+@pytest.fixture
+def stream() -> np.random.Generator:
+    """Random numbers that are the same in every test run."""
+    return np.random.default_rng(20260)
+
+
+def random_sequence(stream: np.random.Generator, length: int) -> str:
+    return "".join(stream.choice(list("ACDEFGHIKLMNPQRSTVWY"), length))
+
+
+def mutate(stream: np.random.Generator, sequence: str, share: float) -> str:
+    letters = np.array(list(sequence))
+    hit = stream.random(len(letters)) < share
+    letters[hit] = stream.choice(list("ACDEFGHIKLMNPQRSTVWY"), int(hit.sum()))
+    return "".join(letters)
+
+
+def run_script(name: str, *arguments: object, **options) -> subprocess.CompletedProcess:
+    """Run a script of the workflow as the workflow does."""
+    command = [sys.executable, SCRIPTS / f"{name}.py", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def working_copy(folder: Path) -> Path:
+    """A copy of the working tree: what git tracks or would track, as it is now."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, check=True,
+    ).stdout.decode().split("\0")  # fmt: skip
+    for name in filter(None, listed):
+        source, target = ROOT / name, folder / name
+        if source.is_symlink() or source.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target, follow_symlinks=False)
+    return folder
+
+
+def snakemake(folder: Path, *arguments: object, **options) -> subprocess.CompletedProcess:
+    """Run Snakemake in a working copy with the interpreter of the tests."""
+    command = [sys.executable, "-m", "snakemake", *map(str, arguments)]
+    environment = options.pop("env", os.environ)
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, env=environment, **options
+    )
+
+
+TINY = ("--configfile", "config/tiny.yaml")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working copy in which the tiny configuration has run to its end."""
+    folder = working_copy(tmp_path_factory.mktemp("tiny"))
+    ended = snakemake(folder, "--cores", 2, "--show-failed-logs", *TINY)
+    assert ended.returncode == 0, ended.stderr[-4000:]
+    return folder

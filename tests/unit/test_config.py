@@ -1,0 +1,143 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import ROOT, run_script
+from pfamformer.config import Project, Settings, resolve, schema
+from pfamformer.errors import InputError
+
+BASE = {
+    "sources": {"provider": "embedded", "embedded": {"families": ["PF00001", "PF00002"]}},
+    "defaults": {
+        "pretrain": {
+            "corpus": "uniparc",
+            "network": {"layers": 2, "width": 32, "heads": 2, "feed_forward": 64},
+            "steps": 10,
+            "tokens_per_batch": 512,
+            "learning_rate": 0.001,
+        },
+        "finetune": {
+            "start_from": "small", "epochs": 1, "tokens_per_batch": 512, "learning_rate": 0.001,
+        },
+    },
+    "runs": {"small": {"kind": "pretrain"}, "classic": {"kind": "finetune", "head": "classic"}},
+}  # fmt: skip
+
+
+def changed(path, value):
+    raw = json.loads(json.dumps(BASE))
+    *parents, last = path.split(".")
+    section = raw
+    for key in parents:
+        section = section.setdefault(key, {})
+    section[last] = value
+    return raw
+
+
+def problems(raw):
+    with pytest.raises(InputError) as error:
+        resolve(raw)
+    return str(error.value)
+
+
+def test_runs_are_laid_over_their_defaults():
+    raw = changed("runs.small.network", {"width": 64})
+    project = resolve(raw)
+    assert project.runs["small"].network.model_dump() == {
+        "layers": 2, "width": 64, "heads": 2, "feed_forward": 64, "dropout": 0.0,
+    }  # fmt: skip
+    assert project.runs["classic"].weights == "pretrained"
+    assert resolve(changed("seed", 9)).runs["classic"].seed == 9
+    assert list(resolve(changed("runs.other", None)).runs) == ["small", "classic"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("runs.small.learning_rate", -1, "runs.small.learning_rate: must be > 0 (got -1)"),
+        ("runs.small.learnig_rate", 1, "runs.small.learnig_rate: unknown key; did you mean "
+         "'learning_rate'?"),
+        ("defaults.pretrain.steps", 0, "defaults.pretrain.steps: must be >= 1 (got 0)"),
+        ("runs.small.network.heads", 5, "runs.small.network.heads: must divide width / 2"),
+        ("runs.classic.start_from", "large", "runs.classic.start_from: must be one of the "
+         "pretraining runs small (got 'large')"),
+        ("runs.classic.kind", "tune", "runs.classic.kind: must be one of pretrain, finetune"),
+        ("runs.classic.head", "cls", "runs.classic.head: must be one of 'classic', 'dropout' "
+         "(got 'cls')"),
+        ("splits.min_identity", 25, "splits.min_identity: must be <= 1 (got 25)"),
+        ("split", {}, "split: unknown key; did you mean 'splits'?"),
+        ("sources.embedded.families", ["PF1", "PF00002"], "sources.embedded.families.0: "),
+        ("sources.provider", "files", "sources.files: is required by sources.provider"),
+        ("project", "My Project", "project: "),
+        ("runs", {}, "runs: at least one run is required"),
+        ("defaults.finetune.epochs", None, "runs.classic.epochs: is required"),
+        ("resources.pretrain.gpus", "two", "resources.pretrain.gpus: "),
+    ],
+)  # fmt: skip
+def test_each_problem_names_its_path(path, value, message):
+    assert message in problems(changed(path, value))
+
+
+def test_all_problems_at_once_and_defaults_blamed_once():
+    raw = changed("defaults.finetune.learning_rate", -1)
+    raw["runs"]["dropout"] = {"kind": "finetune", "head": "dropout", "epochs": 0}
+    raw["sources"]["uniparc_chunks"] = 0
+    text = problems(raw)
+    assert text.count("defaults.finetune.learning_rate: must be > 0 (got -1)") == 1
+    assert "runs.dropout.epochs: must be >= 1 (got 0)" in text
+    assert "sources.uniparc_chunks: must be >= 1 (got 0)" in text
+    assert "3 problems" in text
+
+
+def models():
+    found = [Settings]
+    for model in found:
+        found += model.__subclasses__()
+    return found[1:]
+
+
+def test_every_field_is_described_with_unit_and_bounds():
+    for model in models():
+        assert model.__doc__
+        for name, field in model.model_fields.items():
+            place = f"{model.__name__}.{name}"
+            assert field.description, place
+            assert field.json_schema_extra["unit"], place
+            if field.annotation in (int, float):
+                bounds = {type(m).__name__ for m in field.metadata}
+                assert bounds & {"Ge", "Gt"}, f"{place} has no lower bound"
+                assert bounds & {"Le", "Lt"}, f"{place} has no upper bound"
+
+
+def merged(*names):
+    def merge(below, above):
+        if isinstance(below, dict) and isinstance(above, dict):
+            return {**below, **{k: merge(below.get(k), v) for k, v in above.items()}}
+        return above
+
+    total: dict = {}
+    for name in names:
+        total = merge(total, yaml.safe_load((ROOT / "config" / name).read_text()))
+    return total
+
+
+@pytest.mark.parametrize("overlay", sorted(p.name for p in (ROOT / "config").glob("*.yaml")))
+def test_shipped_configurations_are_valid(overlay):
+    project = resolve(merged("config.yaml", overlay))
+    assert isinstance(project, Project) and project.runs
+
+
+def test_written_schema_is_current_and_accepts_the_shipped_files(tmp_path):
+    jsonschema = pytest.importorskip("jsonschema")
+    written = json.loads((ROOT / "config" / "schema.json").read_text())
+    assert written == json.loads(json.dumps(schema()))
+    for path in (ROOT / "config").glob("*.yaml"):
+        jsonschema.validate(yaml.safe_load(path.read_text()), written)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"splits": {"min_identity": 2}}, written)
+    stale = tmp_path / "schema.json"
+    stale.write_text("{}")
+    assert run_script("write_schema", "--check", stale).returncode == 1
+    assert run_script("write_schema", "--check", Path(ROOT, "config/schema.json")).returncode == 0
