@@ -378,5 +378,3 @@ def test_empty_corpus_is_one_clear_message(tmp_path, corpus):
 def test_foreign_residue_in_a_shard_is_refused(tmp_path):
     with pytest.raises((ValueError, InputError), match="not an amino acid"):
         write_shard(tmp_path, "a", ["MKT*"])
-
-

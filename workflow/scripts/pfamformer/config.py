@@ -325,7 +325,9 @@ def _line(error: Any, raw: Any, prefix: str = "") -> str:
     path = ".".join([*([prefix] if prefix else []), *(str(p) for p in error["loc"])])
     kind, context, value = error["type"], error.get("ctx", {}), error.get("input")
     if kind == "extra_forbidden":
-        known = set(Project.model_fields) if len(error["loc"]) == 1 and not prefix else _known_keys()
+        known = (
+            set(Project.model_fields) if len(error["loc"]) == 1 and not prefix else _known_keys()
+        )
         return f"{path}: unknown key{_guess(str(error['loc'][-1]), known)}"
     if kind == "missing":
         return f"{path}: is required"

@@ -1,0 +1,71 @@
+"""The profile-HMM protocol with the HMMER programs, to compare ours with."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from pfamformer.methods.profile_hmm import training_alignment
+from pfamformer.sequences.stockholm import read_stockholm
+from pfamformer.tables import read_table
+
+BIN = Path(sys.executable).parent
+
+
+def program(*arguments: object) -> None:
+    command = [BIN / str(arguments[0]), *map(str, arguments[1:])]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def top_hits(table: Path) -> dict[str, tuple[float, str]]:
+    """The best-scoring profile of each sequence in a --tblout file."""
+    best: dict[str, tuple[float, str]] = {}
+    for line in table.read_text().splitlines():
+        if not line.startswith("#"):
+            fields = line.split()
+            found = float(fields[5]), fields[2]
+            if fields[0] not in best or found[0] > best[fields[0]][0]:
+                best[fields[0]] = found
+    return best
+
+
+def compare_with_hmmer(results: Path, folder: Path, split_name: str) -> float:
+    """Assert that at least 99.5 % of top picks are those of hmmbuild and hmmsearch."""
+    folder = folder / split_name
+    folder.mkdir()
+    domains = read_table("domains", results / "domains/domains.parquet")
+    split = read_table("split", results / f"splits/{split_name}/split.parquet")
+    part = domains["id"].map(split.set_index("id")["part"])
+    train = set(domains.loc[part == "train", "id"])
+    with open(folder / "train.sto", "wb") as out:
+        for entry in read_stockholm(results / "sources/Pfam-A.seed.gz"):
+            alignment = training_alignment(entry, train, 10)
+            if alignment is not None:
+                alignment.write(out, "stockholm")
+    program("hmmbuild", "--amino", folder / "all.hmm", folder / "train.sto")
+    test = domains[part == "test"].reset_index(drop=True)
+    write = lambda path, rows: path.write_text(  # noqa: E731
+        "".join(f">{r.Index}\n{r.sequence}\n" for r in rows.itertuples())
+    )
+    write(folder / "test.fasta", test)
+    first = ("hmmsearch", "-Z", len(test), "-E", 10, "--tblout")
+    program(*first, folder / "1.tbl", folder / "all.hmm", folder / "test.fasta")
+    best = top_hits(folder / "1.tbl")
+    rest = test[[str(i) not in best for i in test.index]]
+    if len(rest):
+        write(folder / "rest.fasta", rest)
+        program(*first, folder / "2.tbl", "--max", folder / "all.hmm", folder / "rest.fasta")
+        best |= top_hits(folder / "2.tbl")
+    ours = read_table(
+        "predictions", results / f"baselines/profile_hmm/{split_name}/predictions.parquet"
+    )
+    ours = ours.set_index("id").loc[test["id"]]
+    theirs = pd.Series([best.get(str(i), (0.0, ""))[1] for i in test.index], index=test["id"])
+    agreement = float((ours["predicted"] == theirs).mean())
+    assert agreement >= 0.995, f"{agreement:.2%} of {len(test)} top picks agree"
+    scores = pd.Series([best.get(str(i), (0.0, ""))[0] for i in test.index], index=test["id"])
+    same = ours["predicted"] == theirs
+    # The programs print scores with one decimal.
+    assert ((ours["score"] - scores)[same].abs() < 0.11).all()
+    return agreement

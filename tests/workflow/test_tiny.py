@@ -1,0 +1,99 @@
+"""The whole workflow on a few real families: outputs, resumption, agreement with HMMER."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from safetensors.torch import load_file
+
+from conftest import TINY, snakemake
+from hmmer_reference import compare_with_hmmer
+from pfamformer.tables import read_table
+from test_plan import clone_of
+
+
+def test_results_are_complete_and_consistent(tiny):
+    results = tiny / "results" / "tiny"
+    domains = read_table("domains", results / "domains/domains.parquet")
+    families = pd.read_csv(results / "domains/families.tsv", sep="\t")
+    assert families["domains"].sum() == len(domains) and len(families) == 10
+    for method in ("clustered", "random"):
+        split = read_table("split", results / f"splits/{method}/split.parquet")
+        assert set(split["id"]) == set(domains["id"])
+    leakage = json.loads((results / "splits/clustered/leakage.json").read_text())
+    assert leakage["leaking_pairs"] == 0
+    assert json.loads((results / "splits/random/leakage.json").read_text())["leaking_pairs"] > 0
+    metrics = pd.read_csv(results / "pretrain/small/metrics.tsv", sep="\t")
+    assert metrics["step"].max() == 60 and set(metrics["part"]) == {"train", "valid"}
+    assert not (results / "state/pretrain/small").exists() or not list(
+        (results / "state/pretrain/small").rglob("*.safetensors")
+    )
+    for path in ("sources/go/go.obo", "sources/go/goa_human.gaf.gz", "sources/structures/3TGI.pdb"):
+        assert (results / path).stat().st_size > 10_000
+    table = pd.read_csv(results / "tables/table_3.tsv", sep="\t")
+    assert table["accuracy"].notna().sum() == 4
+
+
+def test_profile_hmm_agrees_with_the_hmmer_programs(tiny, tmp_path):
+    compare_with_hmmer(tiny / "results" / "tiny", tmp_path, "clustered")
+    compare_with_hmmer(tiny / "results" / "tiny", tmp_path, "random")
+
+
+def forget(folder: Path) -> None:
+    subprocess.run(["rm", "-r", folder / "results/tiny/pretrain"], check=True)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_killed_pretraining_ends_with_the_same_weights(tiny, tmp_path, how):
+    folder = clone_of(tiny, tmp_path)
+    expected = load_file(folder / "results/tiny/pretrain/small/weights.safetensors")
+    forget(folder)
+    target = "results/tiny/pretrain/small/weights.safetensors"
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--nolock", target, *TINY]
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    state = folder / "results/tiny/state/pretrain/small"
+    deadline = time.monotonic() + 120
+    while not list(state.rglob("step_*.safetensors")):
+        assert time.monotonic() < deadline and process.poll() is None, "no state was saved"
+        time.sleep(0.01)
+    if how == signal.SIGKILL:
+        os.killpg(process.pid, how)  # Snakemake and the job
+    else:
+        jobs = subprocess.run(
+            ["pgrep", "-g", str(process.pid), "-f", "scripts/pretrain.py"],
+            capture_output=True, text=True, check=True,
+        ).stdout.split()  # fmt: skip
+        os.kill(int(jobs[-1]), how)
+    process.wait(timeout=120)
+    assert not (folder / target).exists(), "it ended before it was killed"
+    saved = {path.name for path in state.rglob("step_*.safetensors")}
+    assert saved
+    ended = snakemake(folder, "--cores", 2, "--rerun-incomplete", "--nolock", target, *TINY)
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    assert "resuming at step" in (folder / "logs/tiny/pretrain/small.log").read_text()
+    found = load_file(folder / target)
+    assert all(bool((found[name] == expected[name]).all()) for name in expected)
+
+
+def test_report_states_what_the_files_say(tiny):
+    page = (tiny / "results/tiny/report.html").read_text()
+    table = pd.read_csv(tiny / "results/tiny/tables/table_3.tsv", sep="\t").dropna(
+        subset="accuracy"
+    )
+    for row in table.itertuples():
+        assert f"{row.accuracy:.1f}" in page
+    for text in ("labelled by profile HMMs", "78.8", "81.9", "<svg", "learning_rate"):
+        assert text in page
+    assert "http://" not in page.replace("http://www.w3.org/", "").replace("http://purl.org/", "").replace(
+        "http://creativecommons.org/", ""
+    )  # fmt: skip
+    assert len(page) < 5_000_000
