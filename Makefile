@@ -3,12 +3,11 @@
 #   make demo        the whole workflow on real proteins -> results/demo/report.html
 #   make test        every test        make test-unit   the fast ones
 #   make test-slurm  on a real SLURM   make lint        style, workflow lint, schema drift
-#   make bench       benchmarks, written to benchmarks/results/
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-unit test-slurm lint format bench setup
+.PHONY: demo test test-unit test-slurm lint format setup
 
 CORES ?= $(shell nproc)
 VENV ?= .venv
@@ -44,9 +43,6 @@ format: setup
 	ruff format .
 	snakefmt Snakefile rules
 	python workflow/scripts/write_schema.py config/schema.json
-
-bench: setup
-	for program in benchmarks/*.py; do python "$$program"; done
 
 setup: $(VENV)/.complete
 

@@ -39,7 +39,7 @@ localrules:
 rule all:
     default_target: True
     input:
-        files_of("report", "sources"),
+        files_of("report", "sources", "domains"),
 
 
 include: "rules/sources.smk"

@@ -1,6 +1,9 @@
 # The page that users read.
 
 
+TEMPLATE = os.path.relpath(SCRIPTS.parent / "report" / "page.html.j2")
+
+
 rule project_config:
     """The whole configuration, every run resolved."""
     output:
@@ -35,7 +38,7 @@ rule report:
         table_3=f"{RESULTS}/tables/table_3.tsv",
         comparisons=f"{RESULTS}/tables/table_3.json",
         figure_6=f"{RESULTS}/figures/figure_6.svg",
-        template=workflow.source_path("../workflow/report/page.html.j2"),
+        template=ancient(TEMPLATE),
         code=code("report"),
     output:
         report(
@@ -53,6 +56,7 @@ rule report:
         runtime=need("light", "runtime"),
     params:
         code=code_digest("report"),
+        template=digest([Path(TEMPLATE)]),
         results=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
         "python {input.code[0]} --results {params.results} --template {input.template}"

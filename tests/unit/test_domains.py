@@ -80,7 +80,7 @@ def test_full_length_checks_each_domain(tmp_path):
     assert full_length(domains, fasta).to_dict("records") == [
         {"protein": "P1.1", "sequence": "AACDEF"}
     ]
-    with pytest.raises(InputError, match="domain F/P1.1/3-5"):
+    with pytest.raises(InputError, match=r"domain F/P1\.1/3-5"):
         full_length(domains.assign(sequence="CDD"), fasta)
-    with pytest.raises(InputError, match="P9.1"):
+    with pytest.raises(InputError, match=r"P9\.1"):
         full_length(domains.assign(protein="P9.1"), fasta)

@@ -52,7 +52,7 @@ def test_every_dependency_is_pinned_exactly():
 
 
 def test_rules_import_only_what_their_environment_has():
-    """Each rule's script, with the modules it imports, finds its packages in the rule's conda file."""
+    """A rule's script and its modules find their packages in the rule's conda file."""
     import ast
     import re
 

@@ -84,7 +84,7 @@ def test_draw_is_seeded_and_bytes_repeat(sources, tmp_path):
 
 
 def test_empty_and_unknown_families(sources, tmp_path):
-    with pytest.raises(InputError, match="family PF00003.7: no domain of this family"):
+    with pytest.raises(InputError, match=r"family PF00003\.7: no domain of this family"):
         write_seed(sources, tmp_path / "x", ("PF00001", "PF00003"))
     with pytest.raises(InputError, match="no profile for PF09999"):
         write_seed(sources, tmp_path / "x", ("PF00001", "PF09999"))

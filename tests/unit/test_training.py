@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 
 from conftest import SCRIPTS, random_sequence
 from pfamformer.config import FinetuneSettings, NetworkSettings, PretrainSettings

@@ -35,14 +35,14 @@ def test_every_target_can_be_planned(copy, configuration):
     pretend_sources(copy, 200)
     files = [] if configuration == "config" else ["--configfile", f"config/{configuration}.yaml"]
     for target in TARGETS:
-        planned = snakemake(copy, "-n", "--quiet", "rules", target, *files)
+        planned = snakemake(copy, target, "-n", *files)
         assert planned.returncode == 0, (target, planned.stderr[-2000:])
 
 
 def test_full_plan_is_short(copy):
     pretend_sources(copy, 200)
     planned = snakemake(copy, "-n", "--configfile", "config/full.yaml")
-    (total,) = re.findall(r"^total\s+(\d+)$", planned.stdout + planned.stderr, re.M)
+    total, *_ = re.findall(r"^total\s+(\d+)$", planned.stdout + planned.stderr, re.M)
     assert 200 < int(total) < 1000
 
 
@@ -137,7 +137,10 @@ def test_an_edit_reruns_exactly_the_rules_that_import_it(tiny, tmp_path, module)
     path.write_text(path.read_text() + "\n# edited\n")
     expected = rules_that_import(module)
     assert expected
-    assert set(planned_jobs(folder)) == expected
+    # A job behind another that reruns is listed with that reason alone, whatever else changed.
+    assert set(planned_jobs(folder)) <= expected
+    planned = snakemake(folder, "-n", *TINY)
+    assert expected <= set(re.findall(r"rule (\w+):", planned.stdout + planned.stderr))
 
 
 def test_changing_a_run_reruns_only_that_run(tiny):
@@ -164,7 +167,7 @@ def test_a_failing_job_keeps_what_is_finished(tiny, tmp_path):
     before = finished.read_bytes()
     broken = folder / "results/tiny/corpora/pfam_domains/train/all.tokens"
     broken.write_bytes(b"")
-    ended = snakemake(folder, "--cores", 1, "--show-failed-logs", "--keep-going", *TINY)
+    ended = snakemake(folder, "--cores", 1, "pretraining", "--show-failed-logs", *TINY)
     assert ended.returncode == 1
     said = ended.stdout + ended.stderr
     assert "all.tokens: 0 bytes, the index says" in said

@@ -258,7 +258,7 @@ def resolve(raw: Mapping[str, Any]) -> Project:
         project = None
         problems += [_line(e, raw) for e in error.errors()]
     if project is not None:
-        problems += _cross_checks(project)
+        problems += _cross_checks(project, given_runs)
     if not given_runs:
         problems.append("runs: at least one run is required")
     if problems or project is None:
@@ -333,12 +333,20 @@ def _line(error: Any, raw: Any, prefix: str = "") -> str:
         return f"{path}: is required"
     if kind in _BOUNDS:
         key, sign = _BOUNDS[kind]
-        return f"{path}: must be {sign} {context[key]:g} (got {value!r})"
+        return f"{path}: must be {sign} {context[key]:g} (got {_shown(value)})"
     if kind == "literal_error":
-        return f"{path}: must be one of {context['expected'].replace(' or ', ', ')} (got {value!r})"
+        choices = context["expected"].replace(" or ", ", ")
+        return f"{path}: must be one of {choices} (got {_shown(value)})"
     message = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     message = message.replace("should", "must", 1)
-    return f"{path}: {message[:1].lower()}{message[1:]} (got {value!r})"
+    return f"{path}: {message[:1].lower()}{message[1:]} (got {_shown(value)})"
+
+
+def _shown(value: Any) -> str:
+    """A value as the user wrote it: ``--config`` hands numbers over as text."""
+    if isinstance(value, str) and value.lstrip("-").replace(".", "", 1).isdigit():
+        return value
+    return repr(value)
 
 
 def _known_keys() -> set[str]:
@@ -354,7 +362,7 @@ def _guess(key: str, known: Iterable[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
-def _cross_checks(project: Project) -> list[str]:
+def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
     """Conditions between settings."""
     problems = []
     provider = project.sources.provider
@@ -372,12 +380,19 @@ def _cross_checks(project: Project) -> list[str]:
                 )
             if run.mask_share + run.random_share > 1:
                 problems.append(f"runs.{name}.random_share: mask_share + random_share must be <= 1")
-        elif run.start_from not in pretraining:
+        elif run.start_from not in pretraining and not _is_broken(
+            run.start_from, given_runs, project
+        ):
             problems.append(
                 f"runs.{name}.start_from: must be one of the pretraining runs "
                 f"{', '.join(pretraining) or '(there is none)'} (got {run.start_from!r})"
             )
     return problems
+
+
+def _is_broken(name: str, given_runs: Mapping[str, Any], project: Project) -> bool:
+    """Whether a run was given but has problems of its own, which are enough to report."""
+    return name in given_runs and name not in project.runs
 
 
 def schema() -> dict[str, Any]:

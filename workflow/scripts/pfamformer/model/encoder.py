@@ -117,8 +117,8 @@ class MaskedLanguageModel(nn.Module):
 def initialise(module: nn.Module) -> None:
     """Normal weights that keep the size of activations, zero biases.
 
-    A standard deviation of 1/√inputs equals BERT's 0.02 at a width of 2,500; at the widths of a small
-    network 0.02 shrinks every layer's output, and training loses hundreds of steps growing it back.
+    A standard deviation of 1/√inputs equals BERT's 0.02 at a width of 2,500; at the widths of a
+    small network 0.02 shrinks every layer's output, and training loses many steps growing it back.
     """
     if isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, std=module.in_features**-0.5)
