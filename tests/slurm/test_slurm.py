@@ -76,7 +76,7 @@ def test_sbatch_is_asked_for(tmp_path, asked, expected):
     calls = tmp_path / "calls"
     (programs / "sbatch").write_text(f'#!/bin/sh\necho "$@" >> {calls}\nexit 1\n')
     for name in ("sacct", "squeue", "sinfo", "scontrol", "sacctmgr", "scancel"):
-        (programs / name).write_text("#!/bin/sh\nexit 0\n")
+        (programs / name).write_text("#!/bin/sh\necho testaccount\n")
     for path in programs.iterdir():
         path.chmod(0o755)
     # Everything before pretraining is pretended to be there.

@@ -41,7 +41,7 @@ STYLE = {
 def save_svg(figure: Figure, path: str | Path) -> None:
     """Write a figure as SVG without a date, so that equal figures are equal files."""
     with atomic_path(path) as temporary, matplotlib.rc_context(STYLE):
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
+        figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
 
 
