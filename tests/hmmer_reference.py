@@ -4,8 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
-
 from pfamformer.methods.profile_hmm import training_alignment
 from pfamformer.sequences.stockholm import read_stockholm
 from pfamformer.tables import read_table
@@ -18,16 +16,14 @@ def program(*arguments: object) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def top_hits(table: Path) -> dict[str, tuple[float, str]]:
-    """The best-scoring profile of each sequence in a --tblout file."""
-    best: dict[str, tuple[float, str]] = {}
+def all_hits(table: Path) -> dict[str, dict[str, float]]:
+    """Scores by profile of each sequence in a --tblout file, as printed: one decimal."""
+    hits: dict[str, dict[str, float]] = {}
     for line in table.read_text().splitlines():
         if not line.startswith("#"):
             fields = line.split()
-            found = float(fields[5]), fields[2]
-            if fields[0] not in best or found[0] > best[fields[0]][0]:
-                best[fields[0]] = found
-    return best
+            hits.setdefault(fields[0], {})[fields[2]] = float(fields[5])
+    return hits
 
 
 def compare_with_hmmer(results: Path, folder: Path, split_name: str) -> float:
@@ -51,21 +47,26 @@ def compare_with_hmmer(results: Path, folder: Path, split_name: str) -> float:
     write(folder / "test.fasta", test)
     first = ("hmmsearch", "-Z", len(test), "-E", 10, "--tblout")
     program(*first, folder / "1.tbl", folder / "all.hmm", folder / "test.fasta")
-    best = top_hits(folder / "1.tbl")
-    rest = test[[str(i) not in best for i in test.index]]
+    hits = all_hits(folder / "1.tbl")
+    rest = test[[str(i) not in hits for i in test.index]]
     if len(rest):
         write(folder / "rest.fasta", rest)
         program(*first, folder / "2.tbl", "--max", folder / "all.hmm", folder / "rest.fasta")
-        best |= top_hits(folder / "2.tbl")
+        hits |= all_hits(folder / "2.tbl")
     ours = read_table(
         "predictions", results / f"baselines/profile_hmm/{split_name}/predictions.parquet"
     )
     ours = ours.set_index("id").loc[test["id"]]
-    theirs = pd.Series([best.get(str(i), (0.0, ""))[1] for i in test.index], index=test["id"])
-    agreement = float((ours["predicted"] == theirs).mean())
+    # Two profiles may share the best printed score; either is then the programs' top pick.
+    same, differences = [], []
+    for i, predicted, score in zip(test.index, ours["predicted"], ours["score"], strict=True):
+        scores = hits.get(str(i), {"": 0.0})
+        same.append(scores.get(predicted) == max(scores.values()))
+        if same[-1]:
+            differences.append(abs(score - scores[predicted]))
+    agreement = sum(same) / len(same)
     assert agreement >= 0.995, f"{agreement:.2%} of {len(test)} top picks agree"
-    scores = pd.Series([best.get(str(i), (0.0, ""))[0] for i in test.index], index=test["id"])
-    same = ours["predicted"] == theirs
-    # The programs print scores with one decimal.
-    assert ((ours["score"] - scores)[same].abs() < 0.11).all()
+    # Scores print with one decimal. Domain boundaries of repeats come from sampled tracebacks, so a
+    # single domain may differ by more.
+    assert sum(d < 0.11 for d in differences) >= 0.99 * len(differences), sorted(differences)[-5:]
     return agreement
