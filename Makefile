@@ -13,7 +13,7 @@ CORES ?= $(shell nproc)
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
-# Set by callers of tests that must not share the user's caches.
+# No byte code beside the sources: the tree stays as git has it.
 export PYTHONDONTWRITEBYTECODE := 1
 
 demo: setup

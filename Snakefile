@@ -19,7 +19,6 @@ wildcard_constraints:
     split=names(SPLITS),
     corpus=names(CORPORA),
     package=names(WHEELS),
-    chunk=r"\d+",
 
 
 localrules:
