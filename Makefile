@@ -3,11 +3,12 @@
 #   make demo        the whole workflow on real proteins -> results/demo/report.html
 #   make test        every test        make test-unit   the fast ones
 #   make test-slurm  on a real SLURM   make lint        style, workflow lint, schema drift
+#   make bench       ours against the peers -> benchmarks/results/ (needs the finished demo)
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-unit test-slurm lint format setup
+.PHONY: demo test test-unit test-slurm bench lint format setup
 
 CORES ?= $(shell nproc)
 VENV ?= .venv
@@ -30,6 +31,11 @@ test-unit: setup
 test-slurm: setup
 	bash tests/system_packages.sh
 	pytest tests/slurm
+
+# One program after the other: each times two ways in turn and wants the machine for itself.
+bench: demo
+	for program in $(filter-out benchmarks/common.py,$(wildcard benchmarks/*.py)); do \
+	    echo "== $$program"; python $$program $(QUICK); done
 
 lint: setup
 	ruff check .
