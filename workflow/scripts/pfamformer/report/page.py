@@ -8,6 +8,7 @@ import math
 import platform
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import jinja2
 import pandas as pd
 
 from pfamformer.families.similarity import mmseqs_binary
+from pfamformer.report.items import SECTIONS, Item, cells, p_value, read_item, sections
 from pfamformer.report.published import TABLE_3_FAMILIES
 from pfamformer.report.table_3 import REFERENCE
 from pfamformer.sources.wheels import WHEELS
@@ -37,20 +39,24 @@ class Results:
         """A tab-separated table; empty cells of text stay empty."""
         return pd.read_csv(self.folder.joinpath(*path), sep="\t", keep_default_na=True)
 
-    def svg(self, *path: str) -> str:
-        """An SVG to put into the page: without XML prologue, scaled to the page's width."""
-        text = self.folder.joinpath(*path).read_text(encoding="utf-8")
-        text = text[text.index("<svg") :]
-        return re.sub(
-            r'(<svg[^>]*?) width="[^"]*"',
-            r"\1",
-            re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1),
-            count=1,
-        )
+
+def embedded_svg(path: Path) -> str:
+    """An SVG to put into the page: without XML prologue, scaled to the page's width."""
+    text = path.read_text(encoding="utf-8")
+    text = text[text.index("<svg") :]
+    for attribute in ("width", "height"):
+        text = re.sub(rf'(<svg[^>]*?) {attribute}="[^"]*"', r"\1", text, count=1)
+    return text
 
 
-def make_page(folder: Path, template: Path) -> str:
-    """The whole report of ``results/<project>`` as HTML."""
+def make_page(folder: Path, items: Sequence[Path], template: Path) -> str:
+    """The whole report as HTML.
+
+    Args:
+        folder: ``results/<project>``.
+        items: JSON files of the items to show (:mod:`pfamformer.report.items`).
+        template: of the page.
+    """
     results = Results(folder)
     project = results.json("config.json")
     pretraining = {
@@ -70,7 +76,12 @@ def make_page(folder: Path, template: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "percent": _percent}
+    environment.filters |= {
+        "number": _number,
+        "percent": _percent,
+        "p_value": p_value,
+        "sort_key": _sort_key,
+    }
     return environment.get_template(template.name).render(
         project=project,
         families=results.tsv("domains", "families.tsv"),
@@ -82,8 +93,8 @@ def make_page(folder: Path, template: Path) -> str:
         leakage=leakage,
         histogram=_histogram(leakage),
         pretraining=pretraining,
-        pretraining_text=[_describe_pretraining(results, n, s) for n, s in pretraining.items()],
-        figure_6=results.svg("figures", "figure_6.svg"),
+        sections=_sections(folder, items),
+        headings=SECTIONS,
         rows=_rows(table),
         table_text=_describe_table(table, project),
         pretraining_gain=[_describe_gain(c) for c in found["pretraining"]],
@@ -95,6 +106,25 @@ def make_page(folder: Path, template: Path) -> str:
         versions=_versions(),
         configuration=json.dumps(project, indent=1),
     )
+
+
+def _sections(folder: Path, items: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
+    """What the template needs of each item, by section."""
+    return {
+        section: [_shown(folder, item, path) for item, path in found]
+        for section, found in sections((read_item(path), path) for path in items).items()
+    }
+
+
+def _shown(folder: Path, item: Item, path: Path) -> dict[str, Any]:
+    link = path.parent.relative_to(folder)
+    numbers = path.parent / item.numbers if item.columns and item.numbers else None
+    return {
+        "item": item,
+        "figure": embedded_svg(path.parent / item.figure) if item.figure else None,
+        "link": (link / item.numbers).as_posix() if item.numbers else None,
+        "rows": cells(item, pd.read_csv(numbers, sep="\t")) if numbers else [],
+    }
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -117,28 +147,6 @@ def _best_network(table: pd.DataFrame) -> dict[str, Any] | None:
     return None if ran.empty else ran.sort_values("accuracy").iloc[-1].to_dict()
 
 
-def _describe_pretraining(results: Results, name: str, summary: dict[str, Any]) -> str:
-    metrics = results.tsv("pretrain", name, "metrics.tsv")
-    valid = metrics[metrics["part"] == "valid"]
-    first, last = valid.iloc[0], valid.iloc[-1]
-    entropy = summary["residue_entropy"]
-    gain = entropy - last["loss"]
-    verdict = (
-        f"{gain:.2f} nats under the entropy of the residue frequencies ({entropy:.2f}): it has "
-        "learnt more than how common each residue is"
-        if gain > 0
-        else f"not under the entropy of the residue frequencies ({entropy:.2f}): it has learnt no "
-        "more than how common each residue is"
-    )
-    return (
-        f"{name}: {summary['parameters']:,} parameters read {summary['residues_read'] / 1e6:.1f} "
-        f"million residues of {summary['settings']['corpus'].replace('_', ' ')} "
-        f"({summary['residues_read'] / summary['train_residues']:.1f} times the corpus). The "
-        f"validation loss fell from {first['loss']:.2f} to {last['loss']:.2f} nats "
-        f"(perplexity {math.exp(last['loss']):.1f}, accuracy {last['accuracy']:.1%}), {verdict}."
-    )
-
-
 def _describe_table(table: pd.DataFrame, project: dict[str, Any]) -> str:
     best, reference = _best_network(table), _reference(table)
     if best is None:
@@ -146,7 +154,7 @@ def _describe_table(table: pd.DataFrame, project: dict[str, Any]) -> str:
     confidence = project["evaluation"]["confidence"]
     lead = best["accuracy"] - reference["accuracy"]
     p = best["p_against_phmm"]
-    strength = f"McNemar's test p = {p:.2g}" if p >= 1e-4 else "McNemar's test p < 0.0001"
+    strength = f"McNemar's test, p {'' if p < 1e-4 else '= '}{p_value(p)}"
     verdict = (
         f"{abs(lead):.1f} percentage points {'above' if lead > 0 else 'below'} it ({strength})"
         if p < 1 - confidence
@@ -210,3 +218,8 @@ def _number(value: float) -> str:
 
 def _percent(value: float | None, digits: int = 1) -> str:
     return "–" if value is None or _empty(value) else f"{value:.{digits}f}"
+
+
+def _sort_key(value: Any) -> Any:
+    """What a table sorts a cell by; nothing, which sorts last, for an empty one."""
+    return "" if _empty(value) else value

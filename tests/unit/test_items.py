@@ -1,0 +1,57 @@
+import json
+
+import pandas as pd
+import pytest
+
+from pfamformer.errors import InputError
+from pfamformer.report.items import Column, Item, cells, read_item, sections, write_item
+
+
+def item(**changes):
+    return Item(
+        **{"name": "table_9", "section": "families", "title": "T", "caption": "C"} | changes
+    )
+
+
+def test_an_item_survives_writing_and_reading(tmp_path):
+    (tmp_path / "table_9.tsv").write_text("a\n1\n")
+    written = item(numbers="table_9.tsv", columns=[Column("a", "A", "interval", 2)], text=["x"])
+    write_item(written, tmp_path / "table_9.json")
+    assert read_item(tmp_path / "table_9.json") == written
+
+
+def test_an_item_without_its_files_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"table_9: figure\.svg"):
+        write_item(item(figure="figure.svg"), tmp_path / "table_9.json")
+
+
+@pytest.mark.parametrize("content", ["{", "{}", json.dumps({"columns": [], "colour": "red"})])
+def test_a_damaged_item_is_named(tmp_path, content):
+    (tmp_path / "bad.json").write_text(content)
+    with pytest.raises(InputError, match=r"bad\.json"):
+        read_item(tmp_path / "bad.json")
+
+
+def test_items_come_by_section_and_rank(tmp_path):
+    items = [(item(name=n, rank=r), tmp_path) for n, r in (("b", 2), ("c", 1), ("a", 2))]
+    found = sections(items)
+    assert [i.name for i, _ in found["families"]] == ["c", "a", "b"]
+    assert not any(entries for name, entries in found.items() if name != "families")
+
+
+def test_cells_show_intervals_small_p_values_and_gaps():
+    numbers = pd.DataFrame(
+        {
+            "m": ["x", None],
+            "a": [1234.56, None],
+            "a_low": [1.0, 0],
+            "a_high": [2.0, 0],
+            "p": [1e-9, 0.04],
+        }
+    )
+    columns = [Column("m", "", "text"), Column("a", "", "interval"), Column("p", "", "p")]
+    first, second = cells(item(columns=columns), numbers)
+    assert [c["text"] for c in first] == ["x", "1,234.6", "< 0.0001"]
+    assert first[1]["small"] == "(1.0–2.0)"
+    assert [c["text"] for c in second] == ["–", "–", "0.04"]
+    assert second[1]["sort"] == ""

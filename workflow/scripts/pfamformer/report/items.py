@@ -1,0 +1,144 @@
+"""Items of the report: a figure or table with its numbers, its paragraphs and what was published.
+
+A rule that makes something for the report writes one JSON file beside its SVG and TSV and lists it
+in ``ITEMS`` (``rules/common.smk``); the page shows every listed item in its section without knowing
+it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pfamformer.command import atomic_path
+from pfamformer.errors import InputError
+
+#: Sections of the page, in order, with their headings.
+SECTIONS = {
+    "data": "Data",
+    "split": "Split and leakage",
+    "pretraining": "Pretraining",
+    "families": "Families",
+    "localisation": "Where the domains are",
+    "analyses": "What the network has learnt",
+    "function": "Function and fold",
+    "ablations": "Ablations",
+}
+#: Rows of a table that the page shows; the TSV behind it holds all.
+MAX_ROWS = 60
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of an item's table.
+
+    ``kind`` is ``text``, ``number`` (with ``digits``), ``p`` (a p-value) or ``interval``: the value
+    of ``key`` with the columns ``<key>_low`` and ``<key>_high`` beside it.
+    """
+
+    key: str
+    label: str
+    kind: str = "number"
+    digits: int = 1
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("text", "number", "p", "interval"):
+            raise ValueError(f"column {self.key}: unknown kind {self.kind!r}")
+
+
+@dataclass(frozen=True)
+class Item:
+    """What the page shows of one target.
+
+    Args:
+        name: target that makes it, such as ``figure_7``; also its anchor.
+        section: a key of :data:`SECTIONS`.
+        title: heading, such as "Figure 7: similarity of residues".
+        caption: what is drawn or listed, one or two sentences.
+        text: paragraphs made from the numbers.
+        published: what the original study reports, a sentence; empty where it reports nothing.
+        figure: SVG beside the JSON file.
+        numbers: TSV beside the JSON file.
+        columns: columns of ``numbers`` to show as a table; none shows no table.
+        rank: place in its section, ascending, then by name.
+    """
+
+    name: str
+    section: str
+    title: str
+    caption: str
+    text: list[str] = field(default_factory=list)
+    published: str = ""
+    figure: str | None = None
+    numbers: str | None = None
+    columns: list[Column] = field(default_factory=list)
+    rank: float = 0
+
+    def __post_init__(self) -> None:
+        if self.section not in SECTIONS:
+            raise ValueError(f"item {self.name}: unknown section {self.section!r}")
+
+
+def write_item(item: Item, path: str | Path) -> None:
+    """Write an item; ``figure`` and ``numbers`` must lie beside ``path`` already."""
+    for file in (item.figure, item.numbers):
+        if file is not None and not (Path(path).parent / file).exists():
+            raise FileNotFoundError(f"{item.name}: {file} is not beside {path}")
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(asdict(item), indent=1) + "\n", encoding="utf-8")
+
+
+def read_item(path: str | Path) -> Item:
+    """Read an item.
+
+    Raises:
+        InputError: the file is not one that :func:`write_item` wrote.
+    """
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        return Item(**found | {"columns": [Column(**column) for column in found["columns"]]})
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            path, f"not a report item ({error})", remedy="Delete it and rerun"
+        ) from error
+
+
+def sections(items: Iterable[tuple[Item, Path]]) -> dict[str, list[tuple[Item, Path]]]:
+    """Items by section, in the order of the page."""
+    ordered = sorted(items, key=lambda pair: (pair[0].rank, pair[0].name))
+    return {
+        section: [pair for pair in ordered if pair[0].section == section] for section in SECTIONS
+    }
+
+
+def cells(item: Item, numbers: pd.DataFrame) -> list[list[dict[str, Any]]]:
+    """Rows of an item's table: per cell the text, the value to sort by, and a small remark."""
+    rows = numbers.head(MAX_ROWS).to_dict("records")
+    return [[_cell(column, row) for column in item.columns] for row in rows]
+
+
+def _cell(column: Column, row: dict[str, Any]) -> dict[str, Any]:
+    value = row[column.key]
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return {"text": "–", "sort": "", "small": ""}
+    if column.kind == "text":
+        return {"text": str(value), "sort": str(value), "small": ""}
+    if column.kind == "p":
+        return {"text": p_value(value), "sort": value, "small": ""}
+    shown = f"{value:,.{column.digits}f}"
+    small = ""
+    if column.kind == "interval":
+        low, high = row[f"{column.key}_low"], row[f"{column.key}_high"]
+        small = f"({low:,.{column.digits}f}–{high:,.{column.digits}f})"
+    return {"text": shown, "sort": value, "small": small}
+
+
+def p_value(p: float) -> str:
+    """A p-value as people read it."""
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
