@@ -114,6 +114,14 @@ def shard_source(wildcards):
     return {}
 
 
+def esm2_files(wildcards):
+    """The files of a local folder of ESM-2 weights that a run starts from; a hub id has none."""
+    source = PROJECT.runs[wildcards.run].esm2
+    if source is None or not Path(source).is_dir():
+        return []
+    return sorted(str(path) for path in Path(source).iterdir() if path.is_file())
+
+
 def finetune_start(wildcards):
     """The weights a run starts from; an untrained start waits for no pretraining."""
     run = PROJECT.runs[wildcards.run]

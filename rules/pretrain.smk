@@ -37,6 +37,7 @@ rule pretrain:
             f"{RESULTS}/corpora/{PROJECT.runs[wildcards.run].corpus}/{{part}}/index.json",
             part=["train", "valid"],
         ),
+        esm2=esm2_files,
         code=code("pretrain"),
     output:
         weights=f"{RESULTS}/pretrain/{{run}}/weights.safetensors",
@@ -71,3 +72,35 @@ rule pretrain:
     shell:
         "{params.launch} {input.code[0]} --config {input.config} --corpus {params.corpus}"
         " --state {params.state} --output {params.output} --threads {threads} 2> {log}"
+
+
+rule esm2_export:
+    """A pretrained network of ESM-2's shape as a folder that transformers opens."""
+    input:
+        config=f"{RESULTS}/runs/{{run}}/config.json",
+        weights=f"{RESULTS}/pretrain/{{run}}/weights.safetensors",
+        code=code("esm2_export"),
+    output:
+        multiext(
+            f"{RESULTS}/pretrain/{{run}}/esm2/",
+            "config.json",
+            "model.safetensors",
+            "vocab.txt",
+            "tokenizer_config.json",
+        ),
+    log:
+        f"{LOGS}/esm2_export/{{run}}.log",
+    wildcard_constraints:
+        run=names(PRETRAIN),
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    params:
+        code=code_digest("esm2_export"),
+        output=lambda wildcards, output: str(Path(output[0]).parent),
+    shell:
+        "python {input.code[0]} --config {input.config} --weights {input.weights}"
+        " --output {params.output} 2> {log}"

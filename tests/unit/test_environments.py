@@ -9,7 +9,11 @@ from conftest import ROOT
 from pfamformer.families.similarity import mmseqs_binary
 
 # Names that differ between PyPI and conda.
-PYPI_NAME = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
+PYPI_NAME = {
+    "pytorch": "torch",
+    "huggingface_hub": "huggingface-hub",
+    "matplotlib-base": "matplotlib",
+}
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 
 

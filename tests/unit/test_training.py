@@ -13,8 +13,7 @@ import torch.nn.functional as F
 from conftest import SCRIPTS, random_sequence
 from pfamformer.config import FinetuneSettings, NetworkSettings, PretrainSettings
 from pfamformer.errors import InputError
-from pfamformer.model.attention import attend, weights
-from pfamformer.model.encoder import Encoder, MaskedLanguageModel
+from pfamformer.model.encoder import MaskedLanguageModel
 from pfamformer.model.heads import HEADS, Classifier
 from pfamformer.sequences.alphabet import MASK, encode
 from pfamformer.sequences.shards import write_index, write_shard
@@ -39,75 +38,6 @@ def pretraining(**changes):
 @pytest.fixture
 def sequences(stream):
     return InMemory([encode(random_sequence(stream, int(n))) for n in stream.integers(5, 90, 60)])
-
-
-# --- attention and encoder -------------------------------------------------------------------
-
-
-def loop_attention(q, k, v):
-    """One query at a time in float64."""
-    out = torch.zeros_like(v)
-    for i in range(q.shape[0]):
-        scores = torch.stack([(q[i] * k[j]).sum() for j in range(k.shape[0])]) / math.sqrt(
-            q.shape[-1]
-        )
-        out[i] = (scores.softmax(0)[:, None] * v).sum(0)
-    return out
-
-
-@pytest.mark.parametrize("case", range(20))
-def test_attention_agrees_with_a_loop(case):
-    torch.manual_seed(case)
-    lengths = [3, 7, 5]
-    q, k, v = (torch.randn(3, 2, 7, 4, dtype=torch.float64, requires_grad=True) for _ in range(3))
-    mask = torch.arange(7) < torch.tensor(lengths)[:, None]
-    fused = attend(q, k, v, mask)
-    explicit = weights(q, k, mask) @ v
-    expected = torch.zeros_like(fused)
-    for b, length in enumerate(lengths):
-        for h in range(2):
-            expected[b, h, :length] = loop_attention(
-                q[b, h, :length], k[b, h, :length], v[b, h, :length]
-            )
-    weight = torch.randn_like(fused) * mask[:, None, :, None]
-    grads = [
-        torch.autograd.grad((out * weight).sum(), (q, k, v), retain_graph=True)
-        for out in (fused, explicit, expected)
-    ]
-    for out, grad in ((fused, grads[0]), (explicit, grads[1])):
-        kept = mask[:, None, :, None].expand_as(out)
-        torch.testing.assert_close(out[kept], expected[kept], rtol=1e-9, atol=1e-9)
-        for one, other in zip(grad, grads[2], strict=True):
-            torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-9)
-
-
-def test_bfloat16_path_is_close_to_float32():
-    torch.manual_seed(0)
-    q, k, v = torch.randn(3, 4, 2, 40, 16)
-    mask = torch.arange(40).expand(4, 40) < torch.tensor([[40], [31], [12], [1]])
-    full = attend(q, k, v, mask)
-    short = attend(*(t.bfloat16() for t in (q, k, v)), mask).float()
-    assert (full - short).abs().max() < 0.05
-
-
-def test_padding_changes_nothing(stream):
-    torch.manual_seed(1)
-    encoder = Encoder(NETWORK).double().eval()
-    arrays = [encode(random_sequence(stream, n)) for n in (9, 30, 17)]
-    together = collate(arrays, np.arange(3)).tokens
-    out = encoder(together)
-    for i, array in enumerate(arrays):
-        alone = encoder(collate([array], np.arange(1)).tokens)
-        torch.testing.assert_close(out[i, : len(array) + 2], alone[0], rtol=1e-9, atol=1e-9)
-
-
-def test_positions_matter_and_only_relative_ones():
-    torch.manual_seed(2)
-    encoder = Encoder(NETWORK).double().eval()
-    tokens = collate([encode("MKTAYIAKQR")], np.arange(1)).tokens
-    swapped = tokens.clone()
-    swapped[0, [3, 7]] = swapped[0, [7, 3]]
-    assert not torch.allclose(encoder(tokens)[0, 1], encoder(swapped)[0, 1])
 
 
 @pytest.mark.parametrize("head", sorted(HEADS))

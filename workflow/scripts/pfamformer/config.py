@@ -114,6 +114,9 @@ class NetworkSettings(Settings):
     heads: int = setting("Attention heads; must divide the width", "heads", ge=1, le=128)
     feed_forward: int = setting("Size of the feed-forward layer", "dimensions", ge=8, le=65536)
     dropout: float = setting("Dropout behind each sublayer", "share", 0.0, ge=0, lt=1)
+    token_dropout: bool = setting(
+        "Embed <mask> as zero and scale the other embeddings for it, as ESM-2 does", default=False
+    )
 
 
 class TrainingSettings(Settings):
@@ -148,7 +151,14 @@ class PretrainSettings(TrainingSettings):
     kind: Literal["pretrain"] = setting("What this run is")
     corpus: Corpus = setting("Sequences that are read")
     network: NetworkSettings = setting("Shape of the encoder")
-    steps: int = setting("Optimiser steps", "steps", ge=1, le=100_000_000)
+    esm2: str | None = setting(
+        "ESM-2 weights that it starts from: a folder in the transformers format or a hub id; the "
+        "network must have their shape. None starts from random weights",
+        default=None, min_length=1,
+    )  # fmt: skip
+    steps: int = setting(
+        "Optimiser steps; 0 with esm2 takes its weights as they are", "steps", ge=0, le=100_000_000
+    )
     validate_every: int = setting("Steps between two validations", "steps", 100, ge=1, le=1_000_000)
     target_share: float = setting("Share of residues to predict", "share", 0.15, gt=0, lt=1)
     mask_share: float = setting("Share of targets replaced by <mask>", "share", 0.8, ge=0, le=1)
@@ -378,6 +388,8 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
                     f"runs.{name}.network.heads: must divide width / 2 = {run.network.width // 2} "
                     f"(got {run.network.heads})"
                 )
+            if run.steps == 0 and run.esm2 is None:
+                problems.append(f"runs.{name}.steps: must be >= 1 without esm2 (got 0)")
             if run.mask_share + run.random_share > 1:
                 problems.append(f"runs.{name}.random_share: mask_share + random_share must be <= 1")
         elif run.start_from not in pretraining and not _is_broken(

@@ -1,13 +1,18 @@
 """Scaled dot-product attention behind one function, by the fastest exact path for the device.
 
-Axes: B sequences, H heads, L positions, D dimensions of a head.
+Axes: B sequences, L positions, T rows (see :mod:`pfamformer.model.layout`), H heads, D dimensions
+of a head.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from pfamformer.model.layout import Layout
 
 # On CPUs torch's fused kernel spends most of its time in a slow bfloat16 backward pass; writing the
 # matrix products out is 2-5 times faster until the (L, L) matrices outgrow the cache.
@@ -16,27 +21,101 @@ EXPLICIT_LENGTH = 640
 MINUS_INFINITY = -1e4
 
 
-def attend(q_BHLD: Tensor, k_BHLD: Tensor, v_BHLD: Tensor, mask_BL: Tensor | None) -> Tensor:
-    """Softmax(q·kᵀ/√D)·v, shape (B, H, L, D).
+@dataclass(frozen=True)
+class Pattern:
+    """Who may attend to whom, beyond "not to padding".
 
-    Args:
-        mask_BL: true at positions that may be attended to; None when all may.
+    Attributes:
+        causal: only to this and earlier positions.
+        allowed_BLL: true where attention may go from a position (second axis) to another (third);
+            the first axis may be 1.
+        bias_HLL: added to the scores (relative positions).
     """
+
+    causal: bool = False
+    allowed_BLL: Tensor | None = None
+    bias_HLL: Tensor | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether every token may attend to every token alike."""
+        return not self.causal and self.allowed_BLL is None and self.bias_HLL is None
+
+
+EVERYWHERE = Pattern()
+
+
+def attend(
+    q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, layout: Layout, pattern: Pattern = EVERYWHERE
+) -> Tensor:
+    """Softmax(q·kᵀ/√D)·v, shape (T, H, D); sequences of the batch do not see each other."""
+    if _has_packed_kernel(q_THD, layout, pattern):
+        return _packed(q_THD, k_THD, v_THD, layout, pattern)
+    q_BHLD, k_BHLD, v_BHLD = (layout.unpack(x).transpose(1, 2) for x in (q_THD, k_THD, v_THD))
     explicit = (
-        q_BHLD.device.type == "cpu"
-        and q_BHLD.dtype == torch.bfloat16
-        and q_BHLD.shape[2] <= EXPLICIT_LENGTH
+        q_THD.device.type == "cpu"
+        and q_THD.dtype == torch.bfloat16
+        and layout.length <= EXPLICIT_LENGTH
     )
+    bias = score_bias(layout, pattern, q_THD)
     if explicit:
-        return weights(q_BHLD, k_BHLD, mask_BL) @ v_BHLD
-    mask = None if mask_BL is None else mask_BL[:, None, None, :]
-    return F.scaled_dot_product_attention(q_BHLD, k_BHLD, v_BHLD, attn_mask=mask)
+        mixed_BHLD = _weights(q_BHLD, k_BHLD, bias) @ v_BHLD
+    else:
+        mixed_BHLD = F.scaled_dot_product_attention(q_BHLD, k_BHLD, v_BHLD, attn_mask=bias)
+    return layout.pack(mixed_BHLD.transpose(1, 2))
 
 
-def weights(q_BHLD: Tensor, k_BHLD: Tensor, mask_BL: Tensor | None) -> Tensor:
-    """The attention weights themselves, shape (B, H, L, L); rows sum to one."""
+def attention_weights(
+    q_THD: Tensor, k_THD: Tensor, layout: Layout, pattern: Pattern = EVERYWHERE
+) -> Tensor:
+    """The attention weights themselves, shape (B, H, L, L); rows of tokens sum to one.
+
+    Rows (third axis) are the positions that ask, columns the positions that answer.
+    """
+    q_BHLD, k_BHLD = (layout.unpack(x).transpose(1, 2) for x in (q_THD, k_THD))
+    return _weights(q_BHLD, k_BHLD, score_bias(layout, pattern, q_THD))
+
+
+def score_bias(layout: Layout, pattern: Pattern, like: Tensor) -> Tensor | None:
+    """What is added to scores (broadcastable to (B, H, L, L)), None for nothing."""
+    allowed = None if layout.present_BL is None else layout.present_BL[:, None, None, :]
+    if pattern.allowed_BLL is not None:
+        chosen = pattern.allowed_BLL[:, None]
+        allowed = chosen if allowed is None else allowed & chosen
+    if pattern.causal:
+        past = torch.ones(layout.length, layout.length, dtype=torch.bool, device=like.device).tril()
+        allowed = past[None, None] if allowed is None else allowed & past
+    bias = None if pattern.bias_HLL is None else pattern.bias_HLL[None].to(like.dtype)
+    if allowed is None:
+        return bias
+    forbidden = torch.where(allowed, 0.0, MINUS_INFINITY).to(like.dtype)
+    return forbidden if bias is None else forbidden + bias
+
+
+def _weights(q_BHLD: Tensor, k_BHLD: Tensor, bias: Tensor | None) -> Tensor:
     scores_BHLL = (q_BHLD * q_BHLD.shape[-1] ** -0.5) @ k_BHLD.transpose(-1, -2)
-    if mask_BL is not None:
-        bias = torch.where(mask_BL, 0.0, MINUS_INFINITY).to(scores_BHLL.dtype)
-        scores_BHLL = scores_BHLL + bias[:, None, None, :]
+    if bias is not None:
+        scores_BHLL = scores_BHLL + bias
     return scores_BHLL.softmax(-1)
+
+
+def _has_packed_kernel(q_THD: Tensor, layout: Layout, pattern: Pattern) -> bool:
+    """Flash attention over packed rows: CUDA, half precision, no mask of one's own."""
+    return (
+        layout.rows_T is not None
+        and q_THD.is_cuda
+        and q_THD.dtype in (torch.bfloat16, torch.float16)
+        and pattern.allowed_BLL is None
+        and pattern.bias_HLL is None
+    )
+
+
+def _packed(
+    q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, layout: Layout, pattern: Pattern
+) -> Tensor:
+    from torch.nn.attention.varlen import varlen_attn
+
+    return varlen_attn(
+        q_THD, k_THD, v_THD, layout.offsets, layout.offsets, layout.length, layout.length,
+        window_size=(-1, 0) if pattern.causal else (-1, -1),
+    )  # fmt: skip

@@ -1,36 +1,53 @@
 """The Transformer encoder: pre-norm, rotary positions, the shape of ESM-2.
 
-Tensors are named by their axes: B sequences, L positions, H heads, D width, V tokens.
-Sources: Vaswani et al. 2017; Su et al. 2021 (rotary); Lin et al. 2023 (ESM-2).
+Tensors are named by their axes: B sequences, L positions, T rows of a batch in its layout, H heads,
+D width, V tokens. Sources: Vaswani et al. 2017; Su et al. 2021 (rotary); Lin et al. 2023 (ESM-2).
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pfamformer.config import NetworkSettings
-from pfamformer.model.attention import attend
-from pfamformer.sequences.alphabet import PAD, TOKENS
+from pfamformer.model.attention import EVERYWHERE, Pattern, attend, attention_weights
+from pfamformer.model.layout import Layout
+from pfamformer.sequences.alphabet import MASK, PAD, TOKENS
+
+# ESM-2 scales embeddings by the share of unmasked tokens relative to that in its training: 15 %
+# targets, 80 % of them masked.
+TRAINED_MASK_SHARE = 0.15 * 0.8
 
 
-def rotary_angles(positions: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the rotary angles, each of shape (positions, width), float32."""
-    rates = 10000.0 ** (-torch.arange(0, width, 2, device=device).float() / width)
-    angles = torch.arange(positions, device=device).float()[:, None] * rates
-    angles = torch.cat((angles, angles), dim=-1)
+def rotary_angles(positions_T: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of the rotary angles, each of shape (T, 1, width), float32."""
+    rates = 10000.0 ** (-torch.arange(0, width, 2, device=positions_T.device).float() / width)
+    angles = positions_T[:, None].float() * rates
+    angles = torch.cat((angles, angles), dim=-1)[:, None]
     return angles.cos(), angles.sin()
 
 
-def rotate(x_BHLD: Tensor, cos_LD: Tensor, sin_LD: Tensor) -> Tensor:
+def rotate(x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor) -> Tensor:
     """Turn each pair of coordinates (i, i + D/2) by its position's angle."""
-    first, second = x_BHLD.chunk(2, dim=-1)
-    return x_BHLD * cos_LD + torch.cat((-second, first), dim=-1) * sin_LD
+    first, second = x_THD.chunk(2, dim=-1)
+    return x_THD * cos_T1D + torch.cat((-second, first), dim=-1) * sin_T1D
+
+
+@dataclass(frozen=True)
+class Place:
+    """What every layer needs to know about a batch besides its vectors."""
+
+    layout: Layout
+    rotary: tuple[Tensor, Tensor]
+    pattern: Pattern
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention over the positions that are not padding."""
+    """Multi-head self-attention over the tokens of each sequence."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -38,17 +55,22 @@ class Attention(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width)
         self.output = nn.Linear(width, width)
 
-    def forward(
-        self, x_BLD: Tensor, mask_BL: Tensor | None, rotary: tuple[Tensor, Tensor]
-    ) -> Tensor:
-        """Mix values along L. ``mask_BL`` is true where attention may go; None means anywhere."""
-        B, L, D = x_BLD.shape
-        qkv = self.query_key_value(x_BLD).view(B, L, 3, self.heads, D // self.heads)
-        q_BHLD, k_BHLD, v_BHLD = qkv.permute(2, 0, 3, 1, 4)
-        cos, sin = (angle.to(q_BHLD.dtype) for angle in rotary)
-        q_BHLD, k_BHLD = rotate(q_BHLD, cos, sin), rotate(k_BHLD, cos, sin)
-        mixed = attend(q_BHLD, k_BHLD, v_BHLD, mask_BL)
-        return self.output(mixed.transpose(1, 2).reshape(B, L, D))
+    def forward(self, x_TD: Tensor, place: Place) -> Tensor:
+        """Mix values along each sequence, (T, D)."""
+        q_THD, k_THD, v_THD = self._project(x_TD, place)
+        return self.output(attend(q_THD, k_THD, v_THD, place.layout, place.pattern).flatten(1))
+
+    def weights(self, x_TD: Tensor, place: Place) -> Tensor:
+        """Attention weights (B, H, L, L) of the same input."""
+        q_THD, k_THD, _ = self._project(x_TD, place)
+        return attention_weights(q_THD, k_THD, place.layout, place.pattern)
+
+    def _project(self, x_TD: Tensor, place: Place) -> tuple[Tensor, Tensor, Tensor]:
+        T, D = x_TD.shape
+        qkv = self.query_key_value(x_TD).view(T, 3, self.heads, D // self.heads)
+        q_THD, k_THD, v_THD = qkv.unbind(1)
+        cos, sin = (angle.to(q_THD.dtype) for angle in place.rotary)
+        return rotate(q_THD, cos, sin), rotate(k_THD, cos, sin), v_THD
 
 
 class Block(nn.Module):
@@ -64,13 +86,11 @@ class Block(nn.Module):
         self.contract = nn.Linear(network.feed_forward, width)
         self.dropout = nn.Dropout(network.dropout)
 
-    def forward(
-        self, x_BLD: Tensor, mask_BL: Tensor | None, rotary: tuple[Tensor, Tensor]
-    ) -> Tensor:
-        """Transform (B, L, D) to (B, L, D)."""
-        x_BLD = x_BLD + self.dropout(self.attention(self.attention_norm(x_BLD), mask_BL, rotary))
-        hidden = F.gelu(self.expand(self.feed_forward_norm(x_BLD)))
-        return x_BLD + self.dropout(self.contract(hidden))
+    def forward(self, x_TD: Tensor, place: Place) -> Tensor:
+        """Transform (T, D) to (T, D)."""
+        x_TD = x_TD + self.dropout(self.attention(self.attention_norm(x_TD), place))
+        hidden = F.gelu(self.expand(self.feed_forward_norm(x_TD)))
+        return x_TD + self.dropout(self.contract(hidden))
 
 
 class Encoder(nn.Module):
@@ -79,6 +99,8 @@ class Encoder(nn.Module):
     def __init__(self, network: NetworkSettings) -> None:
         super().__init__()
         self.network = network
+        #: Whether batches are packed; None leaves it to the device.
+        self.packed: bool | None = None
         self.embedding = nn.Embedding(len(TOKENS), network.width)
         self.blocks = nn.ModuleList(Block(network) for _ in range(network.layers))
         self.norm = nn.LayerNorm(network.width)
@@ -86,15 +108,53 @@ class Encoder(nn.Module):
 
     def forward(self, tokens_BL: Tensor) -> Tensor:
         """Final embeddings (B, L, D) of padded tokens (B, L); rows at padding are meaningless."""
-        present_BL = tokens_BL != PAD
-        # Without padding the mask-free kernel is faster and exact.
-        mask_BL = None if bool(present_BL.all()) else present_BL
-        network = self.network
-        rotary = rotary_angles(tokens_BL.shape[1], network.width // network.heads, tokens_BL.device)
-        x_BLD = self.embedding(tokens_BL)
+        x_TD, place = self._start(tokens_BL)
         for block in self.blocks:
-            x_BLD = block(x_BLD, mask_BL, rotary)
-        return self.norm(x_BLD)
+            x_TD = block(x_TD, place)
+        return place.layout.unpack(self.norm(x_TD))
+
+    def hidden_states(self, tokens_BL: Tensor) -> Iterator[Tensor]:
+        """The embeddings, then the output of every layer, the last one normalised: (B, L, D) each.
+
+        One at a time, so that a caller may reduce each before the next is computed.
+        """
+        x_TD, place = self._start(tokens_BL)
+        for block in self.blocks:
+            yield place.layout.unpack(x_TD)
+            x_TD = block(x_TD, place)
+        yield place.layout.unpack(self.norm(x_TD))
+
+    def attention_layers(self, tokens_BL: Tensor) -> Iterator[Tensor]:
+        """Attention weights (B, H, L, L) of every layer, from the first to the last.
+
+        ``weights[b, h, i, j]`` is how much position i of sequence b attends to position j, special
+        tokens included; rows sum to one, columns at padding are zero. One layer at a time, so that
+        the weights of a data set never lie in memory together.
+        """
+        x_TD, place = self._start(tokens_BL)
+        for block in self.blocks:
+            yield block.attention.weights(block.attention_norm(x_TD), place)
+            x_TD = block(x_TD, place)
+
+    def _start(self, tokens_BL: Tensor, pattern: Pattern = EVERYWHERE) -> tuple[Tensor, Place]:
+        layout = Layout.of(tokens_BL, tokens_BL.is_cuda if self.packed is None else self.packed)
+        network = self.network
+        positions_T = layout.positions(tokens_BL.device)
+        rotary = rotary_angles(positions_T, network.width // network.heads)
+        x_TD = self.embedding(layout.pack(tokens_BL))
+        if network.token_dropout:
+            x_TD = x_TD * layout.pack(token_dropout_scale(tokens_BL))[:, None]
+        return x_TD, Place(layout, rotary, pattern)
+
+
+def token_dropout_scale(tokens_BL: Tensor) -> Tensor:
+    """ESM-2's factor of each embedding (B, L): 0 at ``<mask>``, elsewhere what makes up for it.
+
+    The others grow with the share of masks in their sequence, relative to the share in training.
+    """
+    masked_BL = tokens_BL == MASK
+    share_B1 = masked_BL.sum(1, keepdim=True) / (tokens_BL != PAD).sum(1, keepdim=True)
+    return ~masked_BL * (1 - TRAINED_MASK_SHARE) / (1 - share_B1)
 
 
 class MaskedLanguageModel(nn.Module):

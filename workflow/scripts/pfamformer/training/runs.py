@@ -18,6 +18,7 @@ from pfamformer.command import atomic_path, log
 from pfamformer.config import FinetuneSettings, PretrainSettings, TrainingSettings
 from pfamformer.errors import InputError
 from pfamformer.model.encoder import MaskedLanguageModel
+from pfamformer.model.esm2 import load_esm2, weight_files
 from pfamformer.model.heads import Classifier
 from pfamformer.sequences.alphabet import INDEX, STANDARD, encode
 from pfamformer.sequences.shards import TokenShards
@@ -42,6 +43,14 @@ def untrained(settings: PretrainSettings) -> MaskedLanguageModel:
     """The network of a pretraining run before its first step: the same from the same seed."""
     torch.manual_seed(hash_of(settings.seed, -2))
     return MaskedLanguageModel(settings.network)
+
+
+def starting(settings: PretrainSettings) -> MaskedLanguageModel:
+    """The network that training begins with: ESM-2's weights where the run names them."""
+    model = untrained(settings)
+    if settings.esm2 is not None:
+        load_esm2(model, settings.esm2)
+    return model
 
 
 def residue_entropy(counts: np.ndarray) -> float:
@@ -71,17 +80,19 @@ def pretrain(
                 "no sequence",
                 remedy="Raise splits.dev_share (domains) or corpora.valid_share (proteins)",
             )
-    model = untrained(settings).to(device)
     about = {"network": settings.network.model_dump(), "kind": "masked language model"}
     if team.leads:
-        save_weights(output / "untrained.safetensors", model, about)
+        save_weights(output / "untrained.safetensors", untrained(settings), about)
+    model = starting(settings).to(device)
     objective = MaskedLanguageModelling(
         settings.target_share, settings.mask_share, settings.random_share
     )
     state = StateFolder(
         state_folder,
         fingerprint(
-            settings.model_dump(), *(corpus / p / "index.json" for p in ("train", "valid"))
+            settings.model_dump(),
+            *(corpus / p / "index.json" for p in ("train", "valid")),
+            *(weight_files(settings.esm2) if settings.esm2 else []),
         ),
     )
     started = time.monotonic()

@@ -1,0 +1,145 @@
+"""Attention and the encoder against loops in float64: padded = packed = one query at a time."""
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from conftest import random_sequence
+from pfamformer.config import NetworkSettings
+from pfamformer.model.attention import Pattern, attend, attention_weights
+from pfamformer.model.encoder import Encoder
+from pfamformer.model.layout import Layout
+from pfamformer.sequences.alphabet import PAD, encode
+from pfamformer.training.batches import collate
+
+NETWORK = NetworkSettings(layers=2, width=32, heads=2, feed_forward=64)
+
+
+def tokens_of(lengths):
+    tokens = torch.full((len(lengths), max(lengths)), PAD)
+    for row, length in enumerate(lengths):
+        tokens[row, :length] = 5
+    return tokens
+
+
+def loop_attention(q, k, v, allowed, bias):
+    """One query at a time: (H, L, D) of one sequence."""
+    out = []
+    for h in range(q.shape[0]):
+        rows = []
+        for i in range(q.shape[1]):
+            keys = allowed[i].nonzero().squeeze(1)
+            scores = k[h, keys] @ q[h, i] / math.sqrt(q.shape[-1]) + bias[h, i, keys]
+            rows.append(scores.softmax(0) @ v[h, keys])
+        out.append(torch.stack(rows))
+    return torch.stack(out)
+
+
+def pattern_of(kind, length, heads, stream):
+    """A pattern and, for the loop, where it allows (L, L) and what it adds (H, L, L)."""
+    allowed = torch.ones(length, length, dtype=torch.bool)
+    bias = torch.zeros(heads, length, length, dtype=torch.float64)
+    if kind == "causal":
+        return Pattern(causal=True), allowed.tril(), bias
+    if kind == "mask":
+        allowed = torch.rand(length, length, generator=stream) < 0.6
+        allowed |= torch.eye(length, dtype=torch.bool)
+        return Pattern(allowed_BLL=allowed[None]), allowed, bias
+    if kind == "bias":
+        bias = torch.randn(bias.shape, generator=stream, dtype=torch.float64)
+        return Pattern(bias_HLL=bias), allowed, bias
+    return Pattern(), allowed, bias
+
+
+@pytest.mark.parametrize("block", range(5))
+@pytest.mark.parametrize("kind", ["plain", "causal", "mask", "bias"])
+def test_padded_packed_and_loop_agree(kind, block):
+    """200 random cases in all: values, gradients and weights, in float64."""
+    for case in range(10 * block, 10 * block + 10):
+        stream = torch.Generator().manual_seed(case)
+        draw = partial(torch.randn, generator=stream, dtype=torch.float64)
+        lengths = torch.randint(1, 7, (3,), generator=stream).tolist()
+        heads, width = 1 + case % 2, 2 + case % 3
+        tokens = tokens_of(lengths)
+        q, k, v = (draw(sum(lengths), heads, width).requires_grad_() for _ in range(3))
+        weight = draw(sum(lengths), heads, width)
+        pattern, allowed, bias = pattern_of(kind, max(lengths), heads, stream)
+        packed, padded = (Layout.of(tokens, packed=p) for p in (True, False))
+
+        outs = [attend(q, k, v, packed, pattern)]
+        widened = [packed.unpack(x).flatten(0, 1) for x in (q, k, v)]
+        outs.append(packed.pack(padded.unpack(attend(*widened, padded, pattern))))
+        explicit = attention_weights(q, k, packed, pattern) @ packed.unpack(v).transpose(1, 2)
+        outs.append(packed.pack(explicit.transpose(1, 2)))
+        loops, first = [], 0
+        for n in lengths:
+            part = slice(first, first + n)
+            one = [x[part].transpose(0, 1) for x in (q, k, v)]
+            loops.append(loop_attention(*one, allowed[:n, :n], bias[:, :n, :n]).transpose(0, 1))
+            first += n
+        expected = torch.cat(loops)
+        gradients = torch.autograd.grad((expected * weight).sum(), (q, k, v))
+        for out in outs:
+            torch.testing.assert_close(out, expected, rtol=1e-9, atol=1e-9)
+            found = torch.autograd.grad((out * weight).sum(), (q, k, v), retain_graph=True)
+            for one, other in zip(found, gradients, strict=True):
+                torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-9)
+
+
+def test_bfloat16_path_is_close_to_float32():
+    torch.manual_seed(0)
+    layout = Layout.of(tokens_of([40, 31, 12, 1]), packed=True)
+    q, k, v = torch.randn(3, 84, 2, 16)
+    full = attend(q, k, v, layout)
+    short = attend(*(t.bfloat16() for t in (q, k, v)), layout).float()
+    assert (full - short).abs().max() < 0.05
+
+
+def test_weights_of_tokens_sum_to_one_and_padding_gets_nothing():
+    torch.manual_seed(0)
+    layout = Layout.of(tokens_of([9, 4]), packed=True)
+    q, k = torch.randn(2, 13, 2, 8)
+    found = attention_weights(q, k, layout)
+    torch.testing.assert_close(found.sum(-1), torch.ones(2, 2, 9))
+    assert (found[1, :, :, 4:] == 0).all()
+
+
+def test_padding_and_packing_change_nothing(stream):
+    torch.manual_seed(1)
+    encoder = Encoder(NETWORK).double().eval()
+    arrays = [encode(random_sequence(stream, n)) for n in (9, 30, 17)]
+    together = collate(arrays, np.arange(3)).tokens
+    gradients = []
+    for encoder.packed in (False, True):
+        encoder.zero_grad()
+        out = encoder(together)
+        for i, array in enumerate(arrays):
+            alone = encoder(collate([array], np.arange(1)).tokens)
+            torch.testing.assert_close(out[i, : len(array) + 2], alone[0], rtol=1e-9, atol=1e-9)
+        (out[together != PAD] ** 2).sum().backward()
+        gradients.append([p.grad.clone() for p in encoder.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-9)
+
+
+def test_layers_yield_what_the_encoder_computes(stream):
+    torch.manual_seed(3)
+    encoder = Encoder(NETWORK).double().eval()
+    tokens = collate([encode(random_sequence(stream, n)) for n in (9, 14)], np.arange(2)).tokens
+    states = list(encoder.hidden_states(tokens))
+    assert len(states) == 3
+    assert torch.equal(states[-1], encoder(tokens))
+    layers = list(encoder.attention_layers(tokens))
+    assert [layer.shape for layer in layers] == [(2, 2, 16, 16)] * 2
+
+
+def test_order_matters():
+    torch.manual_seed(2)
+    encoder = Encoder(NETWORK).double().eval()
+    tokens = collate([encode("MKTAYIAKQR")], np.arange(1)).tokens
+    swapped = tokens.clone()
+    swapped[0, [3, 7]] = swapped[0, [7, 3]]
+    assert not torch.allclose(encoder(tokens)[0, 1], encoder(swapped)[0, 1])

@@ -1,0 +1,63 @@
+"""How the tokens of a batch lie in memory: padded rows, or packed without any padding.
+
+Everything outside attention works on rows of shape (T, …): T = B·L positions of a padded batch, or
+the N real tokens of a packed one. Axes: B sequences, L positions, T rows, H heads, D dimensions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pfamformer.sequences.alphabet import PAD
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The shape of a batch and where its tokens are.
+
+    Attributes:
+        present_BL: true at tokens; None when no position is padding.
+        rows_T: for a packed batch, the position in the padded batch (b·L + l) of each row.
+        offsets: for a packed batch, the first row of each sequence and the end, (B + 1,) int32.
+    """
+
+    sequences: int
+    length: int
+    present_BL: Tensor | None
+    rows_T: Tensor | None = None
+    offsets: Tensor | None = None
+
+    @classmethod
+    def of(cls, tokens_BL: Tensor, packed: bool) -> Layout:
+        """The layout of padded tokens; padding may only follow the tokens of a row."""
+        present_BL = tokens_BL != PAD
+        # Without padding the mask-free kernel is faster and exact.
+        if bool(present_BL.all()):
+            present_BL = None
+        if not packed:
+            return cls(*tokens_BL.shape, present_BL)
+        counts_B = (tokens_BL != PAD).sum(1)
+        offsets = torch.nn.functional.pad(counts_B.cumsum(0), (1, 0)).to(torch.int32)
+        rows_T = (tokens_BL != PAD).flatten().nonzero().squeeze(1)
+        return cls(*tokens_BL.shape, present_BL, rows_T, offsets)
+
+    def pack(self, x_BL: Tensor) -> Tensor:
+        """The rows (T, …) of a padded tensor (B, L, …)."""
+        flat = x_BL.reshape(self.sequences * self.length, *x_BL.shape[2:])
+        return flat if self.rows_T is None else flat[self.rows_T]
+
+    def unpack(self, x_T: Tensor) -> Tensor:
+        """The padded tensor (B, L, …) of rows (T, …); zero at padding of a packed batch."""
+        if self.rows_T is not None:
+            flat = x_T.new_zeros(self.sequences * self.length, *x_T.shape[1:])
+            x_T = flat.index_copy(0, self.rows_T, x_T)
+        return x_T.view(self.sequences, self.length, *x_T.shape[1:])
+
+    def positions(self, device: torch.device) -> Tensor:
+        """Position of each row in its sequence, (T,)."""
+        if self.rows_T is not None:
+            return self.rows_T % self.length
+        return torch.arange(self.length, device=device).repeat(self.sequences)
