@@ -13,6 +13,8 @@ rule parse_seed:
     """One row per domain of the seed alignments; broken rows are listed with the reason."""
     input:
         seed=f"{RESULTS}/sources/Pfam-A.seed.gz",
+        # Pfam's own list of clans, where the sources bring it; else the clans of the seed file.
+        clans=[path for path in SOURCE_FILES if path.endswith("/Pfam-A.clans.tsv.gz")],
         code=code("parse_seed"),
     output:
         domains=f"{RESULTS}/domains/domains.parquet",
@@ -28,10 +30,13 @@ rule parse_seed:
         runtime=need("light", "runtime"),
     params:
         code=code_digest("parse_seed"),
+        clans=lambda wildcards, input: f"--clans {input.clans}" if input.clans else "",
         min_length=PROJECT.domains.min_length,
+        max_ambiguous_share=PROJECT.domains.max_ambiguous_share,
         max_reject_share=PROJECT.domains.max_reject_share,
     shell:
-        "python {input.code[0]} --seed {input.seed} --min-length {params.min_length}"
+        "python {input.code[0]} --seed {input.seed} {params.clans}"
+        " --min-length {params.min_length} --max-ambiguous {params.max_ambiguous_share}"
         " --max-reject-share {params.max_reject_share} --domains {output.domains}"
         " --families {output.families} --rejects {output.rejects} 2> {log}"
 

@@ -21,6 +21,17 @@ def stream() -> np.random.Generator:
     return np.random.default_rng(20260)
 
 
+def shared_data(name: str) -> Path:
+    """A folder of real data that is no part of the project; skips where it is absent."""
+    folder = os.environ.get("PFAMFORMER_TEST_DATA")
+    if not folder:
+        pytest.skip("PFAMFORMER_TEST_DATA names no folder with real data")
+    path = Path(folder) / name
+    if not path.is_dir():
+        pytest.skip(f"PFAMFORMER_TEST_DATA has no folder {name}")
+    return path
+
+
 def random_sequence(stream: np.random.Generator, length: int) -> str:
     return "".join(stream.choice(list("ACDEFGHIKLMNPQRSTVWY"), length))
 

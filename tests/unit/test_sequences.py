@@ -61,7 +61,10 @@ def test_stockholm_agrees_with_biopython(tmp_path, name):
     ("text", "message"),
     [
         ("P1.1/1-4 ACDE\n", "line 1: text outside an entry"),
-        ("# STOCKHOLM 1.0\n#=GF AC PF1.1\nP1.1/1-2 AC\n", "PF1.1 (line 1) has no closing '//'"),
+        (
+            "# STOCKHOLM 1.0\n#=GF AC PF1.1\nP1.1/1-2 AC\n",
+            "line 3: the entry that starts at line 1 has no closing",
+        ),
         ("# STOCKHOLM 1.0\nP1.1/1-2 AC\n# STOCKHOLM 1.0\n//\n", "no closing"),
     ],
 )

@@ -7,9 +7,10 @@ from Bio import AlignIO
 
 from conftest import mutate, random_sequence, run_script
 from pfamformer.errors import InputError
-from pfamformer.families.domains import parse_seed
+from pfamformer.families.seed import Limits, parse_seed
 from pfamformer.sequences.fasta import read_fasta
 from pfamformer.sources import embedded, wheels
+from pfamformer.tables import read_table
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +67,12 @@ def test_seed_is_a_stockholm_file_that_others_read(sources, tmp_path):
     with gzip.open(tmp_path / "Pfam-A.seed.gz", "rt") as text:
         alignments = list(AlignIO.parse(text, "stockholm"))
     assert [len(a) for a in alignments] == [10, 10]
-    seed = parse_seed(tmp_path / "Pfam-A.seed.gz", minimum=10, max_reject_share=0)
+    table = tmp_path / "domains.parquet"
+    seed = parse_seed(tmp_path / "Pfam-A.seed.gz", table, Limits(10, 0.5, 0.0))
     assert seed.families["family"].tolist() == ["PF00001.7", "PF00002.7"]
     assert seed.families["gathering"].tolist() == ["25.00 25.00", "25.00 25.00"]
     proteins = {p.accession: p.sequence for p in embedded.read_proteome(sources / "kstar.whl")}
-    for row in seed.domains.itertuples():
+    for row in read_table("domains", table).itertuples():
         assert proteins[row.protein][row.start - 1 : row.end] == row.sequence
         # Planted at residues 31 to 110.
         assert abs(row.start - 31) <= 5 and abs(row.end - 110) <= 5

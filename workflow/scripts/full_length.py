@@ -2,9 +2,8 @@
 
 import argparse
 
-from pfamformer.command import run
-from pfamformer.families.domains import full_length
-from pfamformer.tables import read_table, write_table
+from pfamformer.command import log, run
+from pfamformer.families.proteins import full_length
 
 
 def main() -> None:
@@ -14,8 +13,7 @@ def main() -> None:
     parser.add_argument("--pfamseq", required=True, help="FASTA of full-length proteins")
     parser.add_argument("--output", required=True, help="proteins.parquet")
     arguments = parser.parse_args()
-    proteins = full_length(read_table("domains", arguments.domains), arguments.pfamseq)
-    write_table(proteins, "proteins", arguments.output)
+    log.info("%d proteins", full_length(arguments.domains, arguments.pfamseq, arguments.output))
 
 
 if __name__ == "__main__":

@@ -68,6 +68,10 @@ class DomainsSettings(Settings):
     """Reading the seed alignments."""
 
     min_length: int = setting("Shortest domain kept", "residues", 10, ge=1, le=1000)
+    max_ambiguous_share: float = setting(
+        "Largest share of a domain's residues that are not one of the twenty amino acids", "share",
+        0.5, ge=0, le=1,
+    )  # fmt: skip
     max_reject_share: float = setting(
         "Largest share of broken seed rows that is left out rather than refused", "share", 0.001,
         ge=0, le=1,

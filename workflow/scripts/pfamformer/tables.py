@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -22,6 +24,9 @@ SCHEMAS: dict[str, pa.Schema] = {
         "domains": [
             ("id", _TEXT), ("protein", _TEXT), ("start", _WHOLE), ("end", _WHOLE),
             ("family", _TEXT), ("clan", _TEXT), ("sequence", _TEXT),
+        ],
+        "rejects": [
+            ("file", _TEXT), ("line", _WHOLE), ("family", _TEXT), ("row", _TEXT), ("reason", _TEXT),
         ],
         "families": [
             ("family", _TEXT), ("name", _TEXT), ("description", _TEXT), ("clan", _TEXT),
@@ -62,6 +67,56 @@ def write_table(table: pd.DataFrame, name: str, path: str | Path) -> None:
             table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
         else:
             pq.write_table(packed.replace_schema_metadata(None), temporary, compression="zstd")
+
+
+class TableWriter:
+    """Write a Parquet table piece by piece: each piece is a row group, compressed in a thread.
+
+    A context manager; the file appears under its name when the block succeeds.
+
+    Attributes:
+        temporary: where the pieces are until then; readable after :meth:`close`.
+    """
+
+    def __init__(self, name: str, path: str | Path) -> None:
+        self.schema, self._path = SCHEMAS[name], atomic_path(path)
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting: Future | None = None
+
+    def __enter__(self) -> TableWriter:
+        self.temporary = self._path.__enter__()
+        # Columns of many equal values; others would fill a dictionary in vain.
+        repeated = [name for name in ("family", "clan", "part") if name in self.schema.names]
+        self._file = pq.ParquetWriter(
+            self.temporary, self.schema, compression="zstd", use_dictionary=repeated
+        )
+        return self
+
+    def write(self, piece: pa.Table) -> None:
+        """Write a row group with exactly the columns of the schema; waits for the one before."""
+        piece = piece.cast(self.schema)
+        self._wait()
+        self._waiting = self._thread.submit(self._file.write_table, piece)
+
+    def _wait(self) -> None:
+        if self._waiting is not None:
+            self._waiting.result()
+
+    def close(self) -> None:
+        """Complete the temporary file."""
+        self._wait()
+        self._file.close()
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> bool | None:
+        try:
+            if kind is None:
+                self.close()
+        except BaseException as problem:
+            self._path.__exit__(type(problem), problem, problem.__traceback__)
+            raise
+        finally:
+            self._thread.shutdown()
+        return self._path.__exit__(kind, error, trace)
 
 
 def read_table(name: str, path: str | Path) -> pd.DataFrame:

@@ -1,6 +1,8 @@
 """A streaming reader for multi-entry Stockholm files such as ``Pfam-A.seed.gz``.
 
-One entry is held at a time, so memory follows the largest family and not the file.
+The file comes in blocks of lines that never cross an entry; an entry of ordinary size is one block,
+a larger one several, so that memory is bounded whatever the size of a family. Decompression runs in
+a thread of its own.
 Format: https://en.wikipedia.org/wiki/Stockholm_format and the Pfam user manual.
 """
 
@@ -16,6 +18,29 @@ from xopen import xopen
 from pfamformer.errors import InputError
 from pfamformer.sequences.fasta import damaged
 
+# Small enough that the lines of a chunk are still in the processor's cache when they are parsed.
+CHUNK_BYTES = 1 << 18
+# Far above the largest Pfam seed (about 3 MB), far below the memory of a small job.
+BLOCK_BYTES = 1 << 24
+_START, _END = b"# STOCKHOLM", b"\n//\n"
+
+
+@dataclass(slots=True)
+class Block:
+    """Consecutive whole lines of one entry, without the closing ``//``.
+
+    Attributes:
+        line: number of the first line, from 1.
+        text: the lines, each with its end; in the first block of an entry the ``# STOCKHOLM`` line
+            comes first.
+        opens, closes: whether the entry starts and ends with this block.
+    """
+
+    line: int
+    text: bytes
+    opens: bool
+    closes: bool
+
 
 @dataclass(slots=True)
 class Row:
@@ -28,11 +53,21 @@ class Row:
 
 @dataclass(slots=True)
 class Alignment:
-    """One entry: ``#=GF`` features (first value of each key), rows in file order."""
+    """One entry, whole or a part of it.
+
+    Attributes:
+        line: where it starts.
+        features: ``#=GF`` lines, the first value of each key.
+        accessions: ``#=GS … AC``: row name to ``accession.version``.
+        rows: in file order.
+        blocks: groups of rows between blank lines; more than one in an interleaved alignment.
+    """
 
     line: int
     features: dict[str, str] = field(default_factory=dict)
+    accessions: dict[str, str] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
+    blocks: int = 0
 
     @property
     def accession(self) -> str:
@@ -46,72 +81,141 @@ class Alignment:
         return max(set(lengths), key=lengths.count) if lengths else 0
 
 
-def read_stockholm(path: str | Path) -> Iterator[Alignment]:
-    """Yield the entries of a Stockholm file, plain or gzipped.
-
-    Interleaved blocks are joined. Rows are not judged here: see
-    :func:`pfamformer.families.domains.domains_of`.
+def read_blocks(path: str | Path) -> Iterator[Block]:
+    """Yield the blocks of a Stockholm file, plain or compressed, in file order.
 
     Raises:
         InputError: missing, truncated or damaged file; text outside an entry; an entry without
             its closing ``//``.
     """
-    entry: Alignment | None = None
-    by_name: dict[str, Row] = {}
-    block: set[str] = set()
-    number = 0
+    # The line end before the first line, so that every entry lies between two line ends.
+    held, number, opens, begun = b"\n", 1, True, 1
     try:
-        with xopen(path, "rt", threads=0, encoding="latin-1") as lines:
-            for number, line in enumerate(lines, 1):
-                line = line.rstrip("\r\n")
-                if line.startswith("# STOCKHOLM"):
-                    if entry is not None:
-                        raise _unclosed(path, entry, number)
-                    entry, by_name, block = Alignment(number), {}, set()
-                elif not line or line.isspace():
-                    block = set()
-                elif entry is None:
-                    raise InputError(
-                        path,
-                        "text outside an entry: '# STOCKHOLM 1.0' was expected",
-                        record=f"line {number}",
-                        remedy="Is this a Stockholm file?",
-                    )
-                elif line.startswith("//"):
-                    yield entry
-                    entry = None
-                elif line.startswith("#=GF"):
-                    _, key, value = [*line.split(None, 2), "", ""][:3]
-                    entry.features.setdefault(key, value)
-                elif not line.startswith("#"):
-                    _add_row(entry, by_name, block, line, number)
+        for chunk in _chunks(path):
+            searched = max(0, len(held) - len(_END))
+            held, start = held + chunk, 0
+            while (end := held.find(_END, searched)) >= 0:
+                block = _block(path, number, held[start + 1 : end + 1], opens, closes=True)
+                number = block.line + block.text.count(b"\n") + 1
+                opens, start, searched = True, end + len(_END) - 1, end + len(_END) - 1
+                yield block
+            if len(held) - start > BLOCK_BYTES:
+                end = held.rindex(b"\n")
+                block = _block(path, number, held[start + 1 : end + 1], opens, closes=False)
+                number = block.line + block.text.count(b"\n")
+                begun = block.line if opens else begun
+                opens, start = False, end
+                yield block
+            held = held[start:]
     except FileNotFoundError as error:
         raise InputError(path, "no such file") from error
     except (EOFError, zlib.error, OSError) as error:
-        raise damaged(path, f"after line {number}", error) from error
-    if entry is not None:
-        raise _unclosed(path, entry, number)
+        raise damaged(path, f"after line {_last_line(number, held)}", error) from error
+    if not opens or held.strip():
+        if opens:
+            begun = _block(path, number, held[1:], opens, closes=False).line
+        raise InputError(
+            path,
+            f"the entry that starts at line {begun} has no closing '//'",
+            record=f"line {_last_line(number, held)}",
+            remedy="The file may be truncated: delete it and rerun",
+        )
 
 
-def _add_row(
-    entry: Alignment, by_name: dict[str, Row], block: set[str], line: str, number: int
+def _last_line(number: int, held: bytes) -> int:
+    """Number of the last whole line of the text that is held, which starts at a line end."""
+    return max(0, number + held.count(b"\n") - 2)
+
+
+def _chunks(path: str | Path) -> Iterator[bytes]:
+    """Pieces of a file with Unix line ends, the last one included."""
+    last = b"\n"
+    with xopen(path, "rb", threads=1) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            if chunk.endswith(b"\r"):
+                chunk += file.read(1)
+            last = chunk[-1:]
+            yield chunk.replace(b"\r\n", b"\n") if b"\r" in chunk else chunk
+    if last != b"\n":
+        yield b"\n"
+
+
+def _block(path: str | Path, number: int, text: bytes, opens: bool, closes: bool) -> Block:
+    if opens and not text.startswith(_START):
+        blank = len(text) - len(text.lstrip(b" \t\n"))
+        skipped = text.rfind(b"\n", 0, blank) + 1
+        number, text = number + text.count(b"\n", 0, skipped), text[skipped:]
+        if not text.startswith(_START):
+            raise InputError(
+                path,
+                "text outside an entry: '# STOCKHOLM 1.0' was expected",
+                record=f"line {number}",
+                remedy="Is this a Stockholm file?",
+            )
+    return Block(number, text, opens, closes)
+
+
+def read_stockholm(path: str | Path) -> Iterator[Alignment]:
+    """Yield the entries of a Stockholm file, plain or compressed, each as a whole.
+
+    Interleaved blocks are joined. Rows are not judged here: see
+    :func:`pfamformer.families.domains.domains_of`.
+
+    Raises:
+        InputError: as :func:`read_blocks`; an entry that starts inside another.
+    """
+    entry: Alignment | None = None
+    for block in read_blocks(path):
+        if entry is None:
+            entry, by_name = Alignment(block.line), {}
+        add_block(path, entry, block, by_name)
+        if block.closes:
+            yield entry
+            entry = None
+
+
+def add_block(
+    path: str | Path, entry: Alignment, block: Block, by_name: dict[str, tuple[int, Row]]
 ) -> None:
-    name, _, aligned = line.partition(" ")
-    aligned = aligned.strip()
-    # The same name twice inside one block is a second row; in a later block it continues.
-    if name in by_name and name not in block:
-        by_name[name].aligned += aligned
+    """Add the lines of a block to its entry.
+
+    Args:
+        by_name: of the entry's rows so far: the group each was last seen in, and the row; updated.
+    """
+    inside = False
+    lines = block.text.split(b"\n")[block.opens : -1]
+    for number, raw in enumerate(lines, block.line + block.opens):
+        line = raw.decode("latin-1")
+        if not line or line.isspace():
+            inside = False
+        elif line.startswith("#=GF"):
+            _, key, value = [*line.split(None, 2), "", ""][:3]
+            entry.features.setdefault(key, value.rstrip())
+        elif line.startswith("#=GS"):
+            words = line.split()
+            if len(words) >= 4 and words[2] == "AC":
+                entry.accessions[words[1]] = words[3]
+        elif line.startswith("# STOCKHOLM"):
+            raise InputError(
+                path,
+                f"entry {entry.accession} (line {entry.line}) has no closing '//'",
+                record=f"line {number}",
+                remedy="The file may be damaged: delete it and rerun",
+            )
+        elif not line.startswith("#"):
+            entry.blocks += not inside
+            inside = True
+            _add_row(entry, by_name, line, number)
+
+
+def _add_row(entry: Alignment, by_name: dict[str, tuple[int, Row]], line: str, number: int) -> None:
+    name, aligned = [*line.split(None, 1), ""][:2]
+    aligned = aligned.rstrip()
+    group, row = by_name.get(name, (entry.blocks, None))
+    # The same name twice inside one group is a second row; in a later group it continues.
+    if row is not None and group != entry.blocks:
+        row.aligned += aligned
     else:
         row = Row(name, aligned, number)
         entry.rows.append(row)
-        by_name.setdefault(name, row)
-    block.add(name)
-
-
-def _unclosed(path: str | Path, entry: Alignment, number: int) -> InputError:
-    return InputError(
-        path,
-        f"entry {entry.accession} (line {entry.line}) has no closing '//'",
-        record=f"line {number}",
-        remedy="The file may be truncated: delete it and rerun",
-    )
+    by_name[name] = entry.blocks, row
