@@ -30,6 +30,7 @@ localrules:
     pretraining,
     finetuning,
     baselines,
+    ablation,
     run_config,
     project_config,
     corpus_index,
@@ -50,4 +51,5 @@ include: "rules/finetune.smk"
 include: "rules/baselines.smk"
 include: "rules/evaluate.smk"
 include: "rules/analyse.smk"
+include: "rules/ablate.smk"
 include: "rules/report.smk"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,9 @@ from pfamformer.errors import InputError
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]
 Accession = Annotated[str, StringConstraints(pattern=r"^PF\d{5}$")]
 Precision = Literal["auto", "float32", "bfloat16"]
+RunOfProject = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*/[a-z0-9][a-z0-9_]*$", max_length=121)
+]
 SplitMethod = Literal["clustered", "random"]
 Corpus = Literal["pfam_domains", "pfam_proteins", "uniparc"]
 
@@ -127,6 +131,11 @@ class TrainingSettings(Settings):
     """What pretraining and fine-tuning have in common."""
 
     seed: int = setting("Seed of all random choices of this run", "none", 1, ge=0, lt=2**31)
+    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] | None = setting(
+        "Repeat this run with each of these seeds, as runs <run>_seed<number>; a run that starts "
+        "from a repeated one starts from that with its own seed", default=None, min_length=1,
+        max_length=100,
+    )  # fmt: skip
     learning_rate: float = setting("Highest learning rate", "per step", gt=0, le=1)
     warmup_share: float = setting(
         "Share of the steps in which the learning rate rises", "share", 0.05, ge=0, lt=1
@@ -225,6 +234,17 @@ class EvaluationSettings(Settings):
     confidence: float = setting("Coverage of intervals", "share", 0.95, gt=0.5, lt=1)
 
 
+class AblationSettings(Settings):
+    """Fine-tuning runs that are compared with a base run."""
+
+    question: str = setting("What the comparison answers; its title", max_length=120, min_length=1)
+    base: Name = setting("Run that the others are compared with")
+    runs: list[Name] = setting("Runs that are compared with it", "runs", min_length=1)
+    compare_with: list[RunOfProject] = setting(
+        "Finished runs of other projects, as <project>/<run>", "runs", default=[]
+    )
+
+
 class Project(Settings):
     """Everything that ``config/*.yaml`` says, with every run resolved."""
 
@@ -237,11 +257,21 @@ class Project(Settings):
     corpora: CorporaSettings = setting("Pretraining corpora", default=CorporaSettings())
     evaluation: EvaluationSettings = setting("Evaluation", default=EvaluationSettings())
     resources: ResourcesSettings = setting("Resources", default=ResourcesSettings())
+    ablations: dict[Name, AblationSettings] = setting("Comparisons of runs, by name", default={})
     runs: dict[Name, Run] = setting("Named runs, resolved")
 
     def runs_of(self, kind: str) -> dict[str, Run]:
         """The runs of one kind, by name."""
         return {name: run for name, run in self.runs.items() if run.kind == kind}
+
+    def replicates(self, name: str) -> list[str]:
+        """The runs behind a name: itself, or its repetitions with other seeds; none if unknown."""
+        return [name] if name in self.runs else [r for r in self.runs if group_of(r) == name]
+
+
+def group_of(run: str) -> str:
+    """The name that a repetition ``<run>_seed<number>`` was given in the file."""
+    return re.sub(r"_seed\d+$", "", run)
 
 
 def resolve(raw: Mapping[str, Any]) -> Project:
@@ -261,6 +291,7 @@ def resolve(raw: Mapping[str, Any]) -> Project:
         if kind not in _KINDS
     ]
     runs: dict[str, Any] = {}
+    given_runs = _repeated(given_runs, defaults)
     for name, given in given_runs.items():
         run, found = _resolve_run(str(name), given, defaults, raw.get("seed", 1))
         problems += found
@@ -288,6 +319,33 @@ def _without_none(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {k: _without_none(v) for k, v in value.items() if v is not None}
     return value
+
+
+def _repeated(given_runs: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Runs with ``seeds`` as one run per seed; what starts from such a run starts from its own."""
+
+    def value(given: Any, key: str) -> Any:
+        if not isinstance(given, Mapping) or given.get("kind") not in list(_KINDS):
+            return None
+        return given.get(key, (defaults.get(given["kind"]) or {}).get(key))
+
+    def seeds_of(given: Any) -> list[int]:
+        found = value(given, "seeds")
+        # Anything that is no list of numbers is left to the checks of the run itself.
+        whole = isinstance(found, list) and all(isinstance(seed, int) for seed in found)
+        return list(dict.fromkeys(found)) if whole else []
+
+    repeated = {name for name, given in given_runs.items() if seeds_of(given)}
+    runs: dict[str, Any] = {}
+    for name, given in given_runs.items():
+        for seed in seeds_of(given):
+            runs[f"{name}_seed{seed}"] = {**given, "seed": seed, "seeds": None}
+            if value(given, "start_from") in repeated:
+                partner = f"{value(given, 'start_from')}_seed{seed}"
+                runs[f"{name}_seed{seed}"]["start_from"] = partner
+        if name not in repeated:
+            runs[name] = given
+    return runs
 
 
 def _resolve_run(
@@ -403,6 +461,17 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
                 f"runs.{name}.start_from: must be one of the pretraining runs "
                 f"{', '.join(pretraining) or '(there is none)'} (got {run.start_from!r})"
             )
+    finetuning = project.runs_of("finetune")
+    for name, ablation in project.ablations.items():
+        for run in [ablation.base, *ablation.runs]:
+            chosen = project.replicates(run)
+            if not chosen and any(group_of(given) == run or given == run for given in given_runs):
+                continue  # it was given, with problems of its own
+            if not chosen or not set(chosen) <= set(finetuning):
+                known = sorted({group_of(found) for found in finetuning} | set(finetuning))
+                problems.append(
+                    f"ablations.{name}: {run!r} is no fine-tuning run{_guess(run, known)}"
+                )
     return problems
 
 

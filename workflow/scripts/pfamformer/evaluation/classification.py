@@ -61,20 +61,14 @@ def correct(
 
 def accuracy(table: pd.DataFrame, *, draws: int, confidence: float, seed: int) -> Accuracy:
     """Accuracy per instance and per family of :func:`correct`'s table, with intervals."""
-    by_component = table.groupby("component")["right"].agg(["sum", "count"])
+    sums, counts = _by_component(table)
     by_family = table.groupby("family")["right"].mean().to_numpy()
     stream = np.random.default_rng(seed)
     return Accuracy(
         domains=len(table),
-        components=len(by_component),
+        components=len(sums),
         families=len(by_family),
-        per_instance=_bootstrap(
-            by_component["sum"].to_numpy(),
-            by_component["count"].to_numpy(),
-            draws,
-            confidence,
-            stream,
-        ),
+        per_instance=_bootstrap(sums, counts, draws, confidence, stream),
         per_family=_bootstrap(by_family, np.ones(len(by_family)), draws, confidence, stream),
     )
 
@@ -82,12 +76,25 @@ def accuracy(table: pd.DataFrame, *, draws: int, confidence: float, seed: int) -
 def difference(
     one: pd.DataFrame, other: pd.DataFrame, *, draws: int, confidence: float, seed: int
 ) -> Interval:
-    """Accuracy of ``one`` minus that of ``other`` on the same domains, paired, over components."""
+    """Accuracy of ``one`` minus that of ``other`` on the same domains, paired, over components.
+
+    ``right`` may be a share: the mean over repetitions of a run.
+    """
     paired = one.merge(other, on=["id", "family", "component"], validate="one_to_one")
-    gain = paired["right_x"].astype(int) - paired["right_y"].astype(int)
+    gain = paired["right_x"].astype(float) - paired["right_y"].astype(float)
     sums = gain.groupby(paired["component"]).agg(["sum", "count"])
     stream = np.random.default_rng(seed)
     return _bootstrap(sums["sum"].to_numpy(), sums["count"].to_numpy(), draws, confidence, stream)
+
+
+def unpaired_difference(
+    one: pd.DataFrame, other: pd.DataFrame, *, draws: int, confidence: float, seed: int
+) -> Interval:
+    """Accuracy of ``one`` minus that of ``other`` on different domains, each over components."""
+    stream = np.random.default_rng(seed)
+    ratios = [_ratios(*_by_component(table), draws, stream) for table in (one, other)]
+    value = float(one["right"].mean() - other["right"].mean())
+    return _percentiles(value, ratios[0] - ratios[1], confidence)
 
 
 def mcnemar(one: pd.DataFrame, other: pd.DataFrame) -> float:
@@ -100,15 +107,30 @@ def mcnemar(one: pd.DataFrame, other: pd.DataFrame) -> float:
     return float(binomtest(only_one, only_one + only_other).pvalue)
 
 
+def _by_component(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    sums = table.groupby("component")["right"].agg(["sum", "count"])
+    return sums["sum"].to_numpy(), sums["count"].to_numpy()
+
+
 def _bootstrap(
     sums: np.ndarray, counts: np.ndarray, draws: int, confidence: float, stream: np.random.Generator
 ) -> Interval:
     """The ratio of sums with its percentile interval over resampled groups."""
     if not len(sums):
         return Interval(float("nan"), float("nan"), float("nan"))
+    value = float(sums.sum() / counts.sum())
+    return _percentiles(value, _ratios(sums, counts, draws, stream), confidence)
+
+
+def _ratios(
+    sums: np.ndarray, counts: np.ndarray, draws: int, stream: np.random.Generator
+) -> np.ndarray:
     # A multinomial draw of group weights is a resampling with replacement, without the index table.
     weights = stream.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=draws)
-    ratios = (weights @ sums) / (weights @ counts)
+    return (weights @ sums) / (weights @ counts)
+
+
+def _percentiles(value: float, drawn: np.ndarray, confidence: float) -> Interval:
     tail = (1 - confidence) / 2
-    low, high = np.quantile(ratios, [tail, 1 - tail])
-    return Interval(float(sums.sum() / counts.sum()), float(low), float(high))
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return Interval(value, float(low), float(high))

@@ -67,6 +67,7 @@ class Item:
         numbers: TSV beside the JSON file.
         columns: columns of ``numbers`` to show as a table; none shows no table.
         rank: place in its section, ascending, then by name.
+        target: what to ask Snakemake for to make it; empty: its name.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Item:
     numbers: str | None = None
     columns: list[Column] = field(default_factory=list)
     rank: float = 0
+    target: str = ""
 
     def __post_init__(self) -> None:
         if self.section not in SECTIONS:

@@ -1,0 +1,76 @@
+# Runs beside a base run: config/ablations/*.yaml name them.
+
+ITEMS.extend(f"{RESULTS}/ablations/{name}.json" for name in PROJECT.ablations)
+
+
+def ablation_runs(wildcards):
+    """The files of all runs of a comparison; those of other projects must be there already."""
+    ablation = PROJECT.ablations[wildcards.ablation]
+    files = ("predictions.parquet", "summary.json", "metrics.tsv")
+    chosen = [run for name in (ablation.base, *ablation.runs) for run in PROJECT.replicates(name)]
+    starts = sorted({FINETUNE[run].start_from for run in chosen} & set(PRETRAIN))
+    splits = sorted({FINETUNE[run].split for run in chosen})
+    return {
+        "runs": expand(f"{RESULTS}/finetune/{{run}}/{{file}}", run=chosen, file=files),
+        "starts": expand(f"{RESULTS}/pretrain/{{run}}/{{file}}", run=starts, file=files[1:]),
+        "splits": expand(f"{RESULTS}/splits/{{split}}/split.parquet", split=splits),
+        "settings": expand(f"{RESULTS}/runs/{{run}}/config.json", run=[*chosen, *starts]),
+        "others": [
+            "results/{}/finetune/{}/predictions.parquet".format(*run.split("/"))
+            for run in ablation.compare_with
+        ],
+    }
+
+
+rule ablation:
+    """The comparisons that the configuration names; only missing runs are trained."""
+    input:
+        expand(f"{RESULTS}/ablations/{{ablation}}.json", ablation=PROJECT.ablations),
+
+
+rule compare_runs:
+    """What each run differs in, gains over the base run with an interval, and costs."""
+    input:
+        unpack(ablation_runs),
+        code=code("ablation"),
+    output:
+        numbers=f"{RESULTS}/ablations/{{ablation}}.tsv",
+        figure=report(
+            f"{RESULTS}/ablations/{{ablation}}.svg",
+            caption="../workflow/report/ablation.rst",
+            category="Ablations",
+            labels={"ablation": "{ablation}"},
+        ),
+        item=f"{RESULTS}/ablations/{{ablation}}.json",
+    log:
+        f"{LOGS}/compare_runs/{{ablation}}.log",
+    wildcard_constraints:
+        ablation=names(PROJECT.ablations),
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    params:
+        code=code_digest("ablation"),
+        settings=lambda wildcards: json.dumps(
+            PROJECT.ablations[wildcards.ablation].model_dump(), sort_keys=True
+        ),
+        replicates=lambda wildcards: json.dumps(
+            {
+                name: PROJECT.replicates(name)
+                for ablation in [PROJECT.ablations[wildcards.ablation]]
+                for name in (ablation.base, *ablation.runs)
+            }
+        ),
+        results=str(Path(RESULTS).parent),
+        project=PROJECT.project,
+        bootstrap=PROJECT.evaluation.bootstrap,
+        confidence=PROJECT.evaluation.confidence,
+        seed=PROJECT.seed,
+    shell:
+        "python {input.code[0]} --name {wildcards.ablation} --settings {params.settings:q}"
+        " --replicates {params.replicates:q} --results {params.results}"
+        " --project {params.project} --bootstrap {params.bootstrap}"
+        " --confidence {params.confidence} --seed {params.seed} --output {output.numbers} 2> {log}"
