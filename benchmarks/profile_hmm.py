@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from common import compare, in_turn, parser, write
-from pfamformer.methods.profile_hmm import build_profiles, top_picks
+from pfamformer.methods.profile_hmm import build_profiles, search
 from pfamformer.tables import read_table
 
 
@@ -35,13 +35,13 @@ def main() -> None:
             for _, alignment in built:
                 alignment.write(out, "stockholm")
         hmms = [hmm for hmm, _ in built]
-        found = top_picks(hmms, test, arguments.threads, second_pass=False)
+        found = set(search(hmms, test, arguments.threads, second_pass=False)["id"])
         for file, rows in {"test": test, "rest": test[~test["id"].isin(found)]}.items():
             fasta = "".join(f">{i}\n{s}\n" for i, s in enumerate(rows["sequence"]))
             (folder / f"{file}.fasta").write_text(fasta)
         facts = {"families": len(hmms), "domains": len(test), "threads": arguments.threads}
         hmmer = lambda *words: _program(folder, *words)  # noqa: E731
-        search = ("hmmsearch", "--cpu", arguments.threads, "--noali", "-E", 10)
+        options = ("hmmsearch", "--cpu", arguments.threads, "--noali", "-E", 10)
         rows = [
             compare(
                 "build",
@@ -58,8 +58,8 @@ def main() -> None:
                 "search, first pass",
                 in_turn(
                     arguments.repeats,
-                    pfamformer=lambda: top_picks(hmms, test, arguments.threads, second_pass=False),
-                    hmmsearch=lambda: hmmer(*search, "all.hmm", "test.fasta"),
+                    pfamformer=lambda: search(hmms, test, arguments.threads, second_pass=False),
+                    hmmsearch=lambda: hmmer(*options, "all.hmm", "test.fasta"),
                 ),
                 **facts,
             ),
@@ -67,10 +67,11 @@ def main() -> None:
                 "search, both passes",
                 in_turn(
                     arguments.repeats,
-                    pfamformer=lambda: top_picks(hmms, test, arguments.threads),
+                    pfamformer=lambda: search(hmms, test, arguments.threads),
                     hmmsearch=lambda: (
-                        hmmer(*search, "all.hmm", "test.fasta"),
-                        len(found) < len(test) and hmmer(*search, "--max", "all.hmm", "rest.fasta"),
+                        hmmer(*options, "all.hmm", "test.fasta"),
+                        len(found) < len(test)
+                        and hmmer(*options, "--max", "all.hmm", "rest.fasta"),
                     ),
                 ),
                 **facts,

@@ -18,6 +18,7 @@ rule profile_hmm:
     output:
         profiles=f"{RESULTS}/baselines/profile_hmm/{{split}}/profiles.hmm",
         predictions=f"{RESULTS}/baselines/profile_hmm/{{split}}/predictions.parquet",
+        scores=f"{RESULTS}/baselines/profile_hmm/{{split}}/scores.parquet",
     log:
         f"{LOGS}/profile_hmm/{{split}}.log",
     benchmark:
@@ -32,8 +33,10 @@ rule profile_hmm:
         code=code_digest("profile_hmm"),
         min_length=PROJECT.domains.min_length,
         seed=PROJECT.seed,
+        candidates=PROJECT.evaluation.candidates,
     shell:
         "python {input.code[0]} --seed-alignments {input.seed} --min-length {params.min_length}"
         " --domains {input.domains} --split {input.split} --seed {params.seed}"
         " --run profile_hmm --threads {threads} --profiles {output.profiles}"
+        " --candidates {params.candidates} --scores {output.scores}"
         " --predictions {output.predictions} 2> {log}"

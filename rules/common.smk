@@ -123,8 +123,11 @@ def esm2_files(wildcards):
 
 
 def finetune_start(wildcards):
-    """The weights a run starts from; an untrained start waits for no pretraining."""
+    """The weights a run starts from; an untrained start waits for no pretraining, an encoder of its
+    own starts from nothing."""
     run = PROJECT.runs[wildcards.run]
+    if run.start_from is None:
+        return {}
     files = {"start": f"{RESULTS}/runs/{run.start_from}/config.json"}
     if run.weights == "pretrained":
         files["weights"] = f"{RESULTS}/pretrain/{run.start_from}/weights.safetensors"

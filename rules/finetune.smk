@@ -19,6 +19,7 @@ rule finetune:
     output:
         weights=f"{RESULTS}/finetune/{{run}}/weights.safetensors",
         predictions=f"{RESULTS}/finetune/{{run}}/predictions.parquet",
+        scores=f"{RESULTS}/finetune/{{run}}/scores.parquet",
         metrics=f"{RESULTS}/finetune/{{run}}/metrics.tsv",
         summary=f"{RESULTS}/finetune/{{run}}/summary.json",
     log:
@@ -43,12 +44,13 @@ rule finetune:
     params:
         code=code_digest("finetune"),
         launch=launcher("finetune"),
-        weights=lambda wildcards, input: (
-            f"--weights {input.weights}" if "weights" in input.keys() else ""
+        start=lambda wildcards, input: " ".join(
+            f"--{key} {input[key]}" for key in ("start", "weights") if key in input.keys()
         ),
+        candidates=PROJECT.evaluation.candidates,
         state=lambda wildcards: f"{RESULTS}/state/finetune/{wildcards.run}",
         output=lambda wildcards, output: str(Path(output.weights).parent),
     shell:
         "{params.launch} {input.code[0]} --config {input.config} --run {wildcards.run}"
-        " --start {input.start} {params.weights} --domains {input.domains} --split {input.split}"
+        " {params.start} --candidates {params.candidates} --domains {input.domains} --split {input.split}"
         " --state {params.state} --output {params.output} --threads {threads} 2> {log}"

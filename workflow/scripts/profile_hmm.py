@@ -2,8 +2,12 @@
 
 import argparse
 
+import pandas as pd
+
 from pfamformer.command import log, run
-from pfamformer.methods.profile_hmm import build_profiles, predictions, top_picks, write_profiles
+from pfamformer.methods import REFERENCE
+from pfamformer.methods.outputs import SCORED, keep_best, parts_of, predictions_from
+from pfamformer.methods.profile_hmm import build_profiles, search, write_profiles
 from pfamformer.tables import read_table, write_table
 
 
@@ -18,17 +22,25 @@ def main() -> None:
     parser.add_argument("--run", required=True, help="name in the predictions table")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--profiles", required=True, help="output: profiles.hmm")
+    parser.add_argument("--candidates", type=int, required=True, help="families kept per domain")
     parser.add_argument("--predictions", required=True, help="output: predictions.parquet")
+    parser.add_argument("--scores", required=True, help="output: scores.parquet")
     arguments = parser.parse_args()
-    domains = read_table("domains", arguments.domains)
-    part = domains["id"].map(read_table("split", arguments.split).set_index("id")["part"])
-    train = set(domains.loc[part == "train", "id"])
-    built = build_profiles(arguments.seed_alignments, train, arguments.min_length, arguments.seed)
+    parts = parts_of(read_table("domains", arguments.domains), read_table("split", arguments.split))
+    built = build_profiles(
+        arguments.seed_alignments, set(parts["train"]["id"]), arguments.min_length, arguments.seed
+    )
     hmms = [hmm for hmm, _ in built]
     log.info("%d profiles", write_profiles(arguments.profiles, hmms))
-    test = domains[part == "test"]
-    picks = top_picks(hmms, test, arguments.threads)
-    write_table(predictions(test, picks, arguments.run), "predictions", arguments.predictions)
+    found = {part: search(hmms, parts[part], arguments.threads) for part in SCORED}
+    write_table(
+        predictions_from(found["test"], parts["test"], REFERENCE, arguments.run),
+        "predictions",
+        arguments.predictions,
+    )
+    scores = pd.concat([table.assign(part=part) for part, table in found.items()])
+    scores = keep_best(scores, arguments.candidates).assign(run=arguments.run)
+    write_table(scores[["id", "part", "family", "score", "run"]], "scores", arguments.scores)
 
 
 if __name__ == "__main__":

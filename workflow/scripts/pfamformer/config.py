@@ -12,7 +12,14 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from pfamformer.errors import InputError
 
@@ -180,22 +187,77 @@ class PretrainSettings(TrainingSettings):
     )
 
 
+class ProtCnnSettings(Settings):
+    """The dilated residual network of Bileschi et al. 2022; defaults are the published size."""
+
+    kind: Literal["protcnn"] = setting("What this encoder is")
+    filters: int = setting("Convolution filters", "filters", 1100, ge=4, le=16_384)
+    kernel: int = setting("Width of the dilated convolutions", "residues", 9, ge=1, le=101)
+    blocks: int = setting("Residual blocks", "blocks", 5, ge=1, le=100)
+    dilation: int = setting("Factor of the dilation from block to block", "ratio", 3, ge=1, le=16)
+    first_dilated: int = setting("First dilated block, from 0", "block", 2, ge=0, le=100)
+    bottleneck: float = setting("Filters inside a block", "share of filters", 0.5, gt=0, le=4)
+
+
+class ResNetSettings(Settings):
+    """TAPE's residual network (Rao et al. 2019); defaults are the published size."""
+
+    kind: Literal["resnet"] = setting("What this encoder is")
+    filters: int = setting("Convolution filters", "filters", 256, ge=4, le=16_384)
+    kernel: int = setting("Width of the convolutions", "residues", 9, ge=1, le=101)
+    blocks: int = setting("Residual blocks of two convolutions", "blocks", 35, ge=1, le=200)
+
+
+class LstmSettings(Settings):
+    """TAPE's two LSTM stacks (Rao et al. 2019); defaults are the published size."""
+
+    kind: Literal["lstm"] = setting("What this encoder is")
+    width: int = setting("Size of the input embeddings", "dimensions", 128, ge=4, le=16_384)
+    hidden: int = setting("Hidden units of each direction", "units", 1024, ge=4, le=16_384)
+    layers: int = setting("Layers of each direction", "layers", 3, ge=1, le=32)
+
+
+ScratchEncoder = Annotated[
+    ProtCnnSettings | ResNetSettings | LstmSettings, Field(discriminator="kind")
+]
+Head = Literal[
+    "classic", "dropout", "predeach_mean", "predeach_max", "multispace_max", "multispace_mean",
+    "linattn", "pool_max", "pool_mean",
+]  # fmt: skip
+
+
 class FinetuneSettings(TrainingSettings):
     """A fine-tuning run: domains to families."""
 
     kind: Literal["finetune"] = setting("What this run is")
     split: SplitMethod = setting("Split that it trains and is judged on", default="clustered")
-    start_from: Name = setting("Pretraining run whose network it starts from")
+    start_from: Name | None = setting(
+        "Pretraining run whose network it starts from; unused with an encoder of its own",
+        default=None,
+    )
     weights: Literal["pretrained", "untrained"] = setting(
         "Start with that network's weights, or with its shape and random weights",
         default="pretrained",
     )
-    head: Literal["classic", "dropout"] = setting("Classification head")
-    head_dropout: float = setting("Dropout of the head 'dropout'", "share", 0.3, ge=0, lt=1)
+    encoder: ScratchEncoder | None = setting(
+        "An encoder that is trained from scratch instead of a Transformer", default=None
+    )
+    head: Head = setting("Classification head")
+    head_dropout: float = setting(
+        "Dropout of the heads 'dropout', 'pool_max' and 'pool_mean'", "share", 0.3, ge=0, lt=1
+    )
     encoder_rate: float = setting(
         "Learning rate of the encoder, relative to the head's", "ratio", 1.0, ge=0, le=10
     )
     epochs: int = setting("Passes over the training domains", "epochs", ge=1, le=10_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_encoder_starts_from_nothing(cls, given: Any) -> Any:
+        # The defaults of all fine-tuning runs name a pretraining run; such an encoder has none.
+        if isinstance(given, Mapping) and given.get("encoder"):
+            return {**given, "start_from": None, "weights": "untrained"}
+        return given
 
 
 Run = PretrainSettings | FinetuneSettings
@@ -232,6 +294,11 @@ class EvaluationSettings(Settings):
 
     bootstrap: int = setting("Bootstrap draws for intervals", "draws", 2000, ge=100, le=1_000_000)
     confidence: float = setting("Coverage of intervals", "share", 0.95, gt=0.5, lt=1)
+    candidates: int = setting(
+        "Best families of each held-out domain that every method writes down, for combinations and "
+        "calibration",
+        "families", 100, ge=2, le=100_000,
+    )  # fmt: skip
 
 
 class AblationSettings(Settings):
@@ -454,8 +521,10 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
                 problems.append(f"runs.{name}.steps: must be >= 1 without esm2 (got 0)")
             if run.mask_share + run.random_share > 1:
                 problems.append(f"runs.{name}.random_share: mask_share + random_share must be <= 1")
-        elif run.start_from not in pretraining and not _is_broken(
-            run.start_from, given_runs, project
+        elif (
+            run.encoder is None
+            and run.start_from not in pretraining
+            and not _is_broken(run.start_from, given_runs, project)
         ):
             problems.append(
                 f"runs.{name}.start_from: must be one of the pretraining runs "
@@ -475,7 +544,7 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
     return problems
 
 
-def _is_broken(name: str, given_runs: Mapping[str, Any], project: Project) -> bool:
+def _is_broken(name: str | None, given_runs: Mapping[str, Any], project: Project) -> bool:
     """Whether a run was given but has problems of its own, which are enough to report."""
     return name in given_runs and name not in project.runs
 

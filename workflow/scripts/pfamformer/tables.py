@@ -45,6 +45,9 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("id", _TEXT), ("truth", _TEXT), ("predicted", _TEXT), ("score", _REAL),
             ("method", _TEXT), ("run", _TEXT),
         ],
+        "scores": [
+            ("id", _TEXT), ("part", _TEXT), ("family", _TEXT), ("score", _REAL), ("run", _TEXT),
+        ],
         "metrics": [
             ("step", _WHOLE), ("part", _TEXT), ("tokens", pa.int64()), ("loss", _REAL),
             ("accuracy", _REAL), ("tokens_per_second", _REAL), ("memory_mb", _REAL),

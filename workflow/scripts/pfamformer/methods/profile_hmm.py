@@ -8,7 +8,6 @@ domains that found nothing. Computed in process by PyHMMER (Larralde and Zeller 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -23,15 +22,6 @@ from pfamformer.sequences.stockholm import Alignment, read_stockholm
 AMINO = Alphabet.amino()
 # HMMER's own reporting threshold.
 EVALUE = 10.0
-
-
-@dataclass(frozen=True)
-class TopPick:
-    """The best family of one domain, its bit score (bits), and the pass that found it (1 or 2)."""
-
-    family: str
-    score: float
-    search_pass: int
 
 
 def training_alignment(entry: Alignment, train: set[str], minimum: int) -> TextMSA | None:
@@ -87,18 +77,21 @@ def read_profiles(path: str | Path) -> list[HMM]:
         return list(file)
 
 
-def top_picks(
+def search(
     hmms: Sequence[HMM], domains: pd.DataFrame, threads: int, second_pass: bool = True
-) -> dict[str, TopPick]:
-    """The best-scoring family of each domain; domains without any hit are absent.
+) -> pd.DataFrame:
+    """Bit scores of every family that HMMER reports for each domain.
 
     Args:
         hmms: profiles whose name is the family.
         domains: columns ``id`` and ``sequence``.
         second_pass: search what found nothing again without filters, as ``hmmsearch --max``.
+
+    Returns:
+        Columns ``id``, ``family``, ``score`` (bits), ``search_pass`` (1 or 2); domains without any
+        hit are absent.
     """
     # Names are row numbers: HMMER cuts names at spaces.
-    ids = domains["id"].tolist()
     block = DigitalSequenceBlock(
         AMINO,
         [
@@ -106,50 +99,32 @@ def top_picks(
             for i, s in enumerate(domains["sequence"])
         ],
     )
-    best = _best(hmms, block, threads, 1, len(block))
-    missing = [s for s in block if int(s.name) not in best]
-    log.info("first pass: %d of %d domains have a hit", len(best), len(block))
+    hits = list(_hits(hmms, block, threads, 1, len(block)))
+    found = {hit[0] for hit in hits}
+    missing = [s for s in block if int(s.name) not in found]
+    log.info("first pass: %d of %d domains have a hit", len(found), len(block))
     if second_pass and missing:
         rest = DigitalSequenceBlock(AMINO, missing)
         # The E-value keeps meaning the whole search: Z stays that of the first pass.
-        best |= _best(hmms, rest, threads, 2, len(block), bias_filter=False, F1=1.0, F2=1.0, F3=1.0)
-        log.info("second pass: %d of %d domains have a hit", len(best), len(block))
-    return {ids[number]: pick for number, pick in best.items()}
+        more = list(
+            _hits(hmms, rest, threads, 2, len(block), bias_filter=False, F1=1.0, F2=1.0, F3=1.0)
+        )
+        log.info("second pass: %d more have one", len({hit[0] for hit in more}))
+        hits += more
+    table = pd.DataFrame(hits, columns=["row", "family", "score", "search_pass"])
+    table.insert(0, "id", domains["id"].to_numpy()[table["row"].to_numpy(dtype=int)])
+    return table.drop(columns="row")
 
 
-def _best(
+def _hits(
     hmms: Sequence[HMM],
     block: DigitalSequenceBlock,
     threads: int,
     search_pass: int,
     database_size: int,
     **filters: object,
-) -> dict[int, TopPick]:
-    best: dict[int, TopPick] = {}
+) -> Iterator[tuple[int, str, float, int]]:
     searches = pyhmmer.hmmsearch(hmms, block, cpus=threads, Z=database_size, E=EVALUE, **filters)
     for hits in searches:
-        family = hits.query.name
         for hit in hits.reported:
-            number = int(hit.name)
-            pick = TopPick(family, hit.score, search_pass)
-            # Equal scores: the first family by name, whatever the order of the profiles.
-            held = best.get(number)
-            if held is None or (-pick.score, pick.family) < (-held.score, held.family):
-                best[number] = pick
-    return best
-
-
-def predictions(domains: pd.DataFrame, picks: dict[str, TopPick], run: str) -> pd.DataFrame:
-    """The ``predictions`` table; a domain without a hit has an empty prediction and score 0."""
-    none = TopPick("", 0.0, 0)
-    chosen = [picks.get(i, none) for i in domains["id"]]
-    return pd.DataFrame(
-        {
-            "id": domains["id"].to_numpy(),
-            "truth": domains["family"].to_numpy(),
-            "predicted": [p.family for p in chosen],
-            "score": [p.score for p in chosen],
-            "method": "top-pick pHMM",
-            "run": run,
-        }
-    )
+            yield int(hit.name), hits.query.name, hit.score, search_pass

@@ -10,9 +10,9 @@ import pandas as pd
 
 from pfamformer.config import EvaluationSettings
 from pfamformer.evaluation.classification import accuracy, correct, difference, mcnemar
+from pfamformer.methods import REFERENCE
 from pfamformer.report.published import TABLE_3
 
-REFERENCE = "top-pick pHMM"
 COLUMNS = [
     "method", "run", "start", "domains", "families", "accuracy", "accuracy_low", "accuracy_high",
     "family_accuracy", "family_accuracy_low", "family_accuracy_high", "p_against_phmm", "published",

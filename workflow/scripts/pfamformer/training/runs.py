@@ -17,9 +17,11 @@ from torch import nn
 from pfamformer.command import atomic_path, log
 from pfamformer.config import FinetuneSettings, PretrainSettings, TrainingSettings
 from pfamformer.errors import InputError
+from pfamformer.methods.network import log_probabilities, method_name
+from pfamformer.methods.outputs import SCORED, parts_of, predictions_from, scores_from_matrix
+from pfamformer.model.classifier import Classifier
 from pfamformer.model.encoder import MaskedLanguageModel
 from pfamformer.model.esm2 import load_esm2, weight_files
-from pfamformer.model.heads import Classifier
 from pfamformer.sequences.alphabet import INDEX, STANDARD, encode
 from pfamformer.sequences.shards import TokenShards
 from pfamformer.tables import write_table
@@ -31,7 +33,6 @@ from pfamformer.training.loop import (
     hash_of,
     make_optimizer,
     number_format,
-    predict,
     prepare_device,
     train,
 )
@@ -130,7 +131,7 @@ def pretrain(
 
 def finetune(
     settings: FinetuneSettings,
-    start: PretrainSettings,
+    start: PretrainSettings | None,
     weights: Path | None,
     domains: pd.DataFrame,
     split: pd.DataFrame,
@@ -138,24 +139,27 @@ def finetune(
     output: Path,
     threads: int,
     run: str,
+    candidates: int,
 ) -> None:
-    """Fine-tune a network to families; writes weights, predictions of the test part and metrics.
+    """Fine-tune a network to families; writes weights, predictions, scores and metrics.
 
     Args:
-        start: the pretraining run whose network it starts from.
+        start: the pretraining run whose network it starts from; None where the settings name an
+            encoder of their own.
         weights: its trained weights; None starts from its untrained ones.
         domains, split: the tables of these names.
-        run: name of this run, for the ``predictions`` table.
+        run: name of this run, for the tables.
+        candidates: families kept of each domain in the ``scores`` table.
     """
     team, device = join_team(), prepare_device(threads)
-    part = split.set_index("id")["part"]
-    part_of_row = domains["id"].map(part)
-    training, test = domains[part_of_row == "train"], domains[part_of_row == "test"]
+    parts = parts_of(domains, split)
+    training = parts["train"]
     families = sorted(training["family"].unique())
     classes = {family: number for number, family in enumerate(families)}
     torch.manual_seed(hash_of(settings.seed, -3))
-    model = Classifier(start.network, len(families), settings)
-    model.encoder.load_state_dict(_encoder_weights(start, weights))
+    model = Classifier(start and start.network, len(families), settings)
+    if start is not None:
+        model.encoder.load_state_dict(_encoder_weights(start, weights))
     model.to(device)
     sequences = InMemory([encode(s) for s in training["sequence"]])
     plan = BatchPlan(
@@ -167,7 +171,7 @@ def finetune(
     key = fingerprint(
         {
             "run": settings.model_dump(),
-            "start": start.model_dump(),
+            "start": start and start.model_dump(),
             "train": training["id"].tolist(),
         },
         *([weights] if weights else []),
@@ -190,13 +194,13 @@ def finetune(
     if not team.leads:
         return
     seconds = time.monotonic() - started
-    about = {"network": start.network.model_dump(), "head": settings.head, "families": families}
+    about = {
+        "network": start and start.network.model_dump(),
+        "run": settings.model_dump(),
+        "families": families,
+    }
     save_weights(output / "weights.safetensors", model, about)
-    write_table(
-        _predictions(model, settings, test, families, run),
-        "predictions",
-        output / "predictions.parquet",
-    )
+    _write_outputs(model, settings, parts, families, run, candidates, output)
     summary = _summary(model, settings, metrics, team, threads, seconds)
     _finish(output, metrics, summary | {"families": len(families), "steps": steps}, state)
 
@@ -212,30 +216,24 @@ def _encoder_weights(start: PretrainSettings, weights: Path | None) -> dict[str,
     }
 
 
-def _predictions(
-    model: nn.Module,
-    settings: TrainingSettings,
-    test: pd.DataFrame,
+def _write_outputs(
+    model: Classifier,
+    settings: FinetuneSettings,
+    parts: dict[str, pd.DataFrame],
     families: Sequence[str],
     run: str,
-) -> pd.DataFrame:
-    scores = np.zeros(len(test))
-    chosen = np.zeros(len(test), dtype=np.int64)
-    for batch, probabilities in predict(
-        model, InMemory([encode(s) for s in test["sequence"]]), settings
-    ):
-        best = probabilities.max(-1)
-        scores[batch.rows], chosen[batch.rows] = best.values.numpy(), best.indices.numpy()
-    return pd.DataFrame(
-        {
-            "id": test["id"].to_numpy(),
-            "truth": test["family"].to_numpy(),
-            "predicted": [families[i] for i in chosen],
-            "score": scores,
-            "method": settings.head,
-            "run": run,
-        }
-    )
+    candidates: int,
+    output: Path,
+) -> None:
+    """Write what every classifier hands over: scores of the held-out parts, answers for test."""
+    tables = []
+    for part in SCORED:
+        matrix = log_probabilities(model, settings, parts[part]["sequence"].tolist())
+        tables.append(scores_from_matrix(parts[part], part, matrix, families, candidates, run))
+    write_table(pd.concat(tables), "scores", output / "scores.parquet")
+    answers = predictions_from(tables[-1], parts["test"], method_name(settings), run)
+    answers["score"] = np.exp(answers["score"])
+    write_table(answers, "predictions", output / "predictions.parquet")
 
 
 def _summary(

@@ -1,0 +1,149 @@
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+
+from conftest import random_sequence
+from pfamformer.config import FinetuneSettings, Head, NetworkSettings
+from pfamformer.model.classifier import ENCODERS, Classifier, residue_mask
+from pfamformer.model.convolutional import MaskedBatchNorm
+from pfamformer.model.heads import HEADS
+from pfamformer.sequences.alphabet import encode
+from pfamformer.training.batches import collate
+
+NETWORK = NetworkSettings(layers=2, width=32, heads=2, feed_forward=64)
+SMALL = {
+    "protcnn": {"kind": "protcnn", "filters": 16, "kernel": 5, "blocks": 3, "first_dilated": 1},
+    "resnet": {"kind": "resnet", "filters": 16, "kernel": 5, "blocks": 2},
+    "lstm": {"kind": "lstm", "width": 8, "hidden": 8, "layers": 2},
+}
+
+
+def settings(head="classic", encoder=None, **changes):
+    given = {
+        "kind": "finetune", "start_from": "x", "head": head, "epochs": 1, "tokens_per_batch": 64,
+        "learning_rate": 1e-3, "encoder": encoder,
+    }  # fmt: skip
+    return FinetuneSettings.model_validate(given | changes)
+
+
+def build(head, encoder=None, classes=5):
+    torch.manual_seed(4)
+    return Classifier(NETWORK, classes, settings(head, encoder)).double()
+
+
+@pytest.fixture
+def tokens(stream):
+    arrays = [encode(random_sequence(stream, n)) for n in (9, 30, 17)]
+    return collate(arrays, np.arange(3)).tokens
+
+
+def test_every_name_of_the_configuration_is_a_head():
+    assert sorted(get_args(Head)) == sorted(HEADS)
+
+
+@pytest.mark.parametrize("head", sorted(HEADS))
+def test_heads_give_one_logit_per_class_and_drop_out_only_in_training(head, tokens):
+    model = build(head)
+    assert model(tokens).shape == (3, 5)
+    same = bool(torch.equal(model(tokens), model(tokens)))
+    assert same == (head not in ("dropout", "pool_max", "pool_mean"))
+    model.eval()
+    assert torch.equal(model(tokens), model(tokens))
+
+
+@pytest.mark.parametrize("encoder", [None, *sorted(ENCODERS)])
+@pytest.mark.parametrize("head", sorted(HEADS))
+def test_what_shares_a_batch_changes_nothing(head, encoder, tokens):
+    model = build(head, SMALL.get(encoder)).eval()
+    together = model(tokens)
+    for row, logits in zip(tokens, together, strict=True):
+        alone = model(row[: int((row != 1).sum())][None])
+        torch.testing.assert_close(alone[0], logits, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("head", ["predeach_mean", "predeach_max", "linattn"])
+def test_the_decision_is_traced_to_residues(head, tokens):
+    model = build(head).eval()
+    parts, mask = model.residues(tokens), residue_mask(tokens)
+    logits = model(tokens)
+    for b in range(3):
+        said = parts[b][mask[b]]
+        if head == "linattn":
+            found = said.sum(0) + model.head.project.bias
+        else:
+            found = said.mean(0) if head.endswith("mean") else said.amax(0)
+        torch.testing.assert_close(found, logits[b], rtol=1e-9, atol=1e-9)
+
+
+def test_linattn_agrees_with_multihead_attention_of_torch(tokens):
+    model = build("linattn").eval()
+    head, x, mask = model.head, model.encoder(tokens), residue_mask(tokens)
+    D = x.shape[-1]
+    reference = torch.nn.MultiheadAttention(D, head.heads, batch_first=True).double().eval()
+    with torch.no_grad():
+        parts = (head.query, head.key, head.value)
+        reference.in_proj_weight.copy_(torch.cat([p.weight for p in parts]))
+        reference.in_proj_bias.copy_(torch.cat([p.bias for p in parts]))
+        reference.out_proj.weight.copy_(torch.eye(D))
+        reference.out_proj.bias.zero_()
+    mixed, _ = reference(x[:, :1], x, x, key_padding_mask=~mask)
+    torch.testing.assert_close(head.project(mixed[:, 0]), model(tokens), rtol=1e-8, atol=1e-9)
+
+
+def published_protcnn(filters, kernel, blocks, bottleneck, inputs, classes):
+    """Parameters from the layers that Bileschi et al. 2022 publish, two per normalised filter."""
+    first = kernel * inputs * filters + filters
+    inside = int(bottleneck * filters)
+    norms = 2 * filters + 2 * inside
+    block = norms + (kernel * filters + 1) * inside + (inside + 1) * filters
+    return first + blocks * block + filters * classes + classes
+
+
+@pytest.mark.parametrize(
+    ("filters", "kernel", "blocks", "bottleneck"), [(1100, 9, 5, 0.5), (16, 5, 3, 0.25)]
+)
+def test_protcnn_has_the_published_number_of_parameters(filters, kernel, blocks, bottleneck):
+    shape = {"filters": filters, "kernel": kernel, "blocks": blocks, "bottleneck": bottleneck}
+    with torch.device("meta"):
+        model = Classifier(None, 17_929, settings("pool_max", {"kind": "protcnn", **shape}))
+    expected = published_protcnn(filters, kernel, blocks, bottleneck, 33, 17_929)
+    assert sum(p.numel() for p in model.parameters()) == expected
+
+
+def test_dilation_of_protcnn_grows_from_the_first_dilated_block():
+    with torch.device("meta"):
+        model = Classifier(None, 2, settings("pool_max", {"kind": "protcnn"}))
+    assert [b.first.dilation[0] for b in model.encoder.blocks] == [1, 1, 3, 9, 27]
+
+
+def test_masked_batch_norm_is_batch_norm_of_the_real_positions():
+    torch.manual_seed(5)
+    x = torch.randn(3, 4, 10)
+    present = (torch.arange(10) < torch.tensor([[10], [4], [7]]))[:, None].float()
+    ours, reference = MaskedBatchNorm(4), torch.nn.BatchNorm1d(4)
+    real = present[:, 0] > 0
+    for _ in range(2):
+        found = ours(x, present).transpose(1, 2)[real]
+        expected = reference(x.transpose(1, 2)[real])
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(ours.running_var, reference.running_var)
+    ours.eval(), reference.eval()
+    found = ours(x, present).transpose(1, 2)[real]
+    torch.testing.assert_close(found, reference(x.transpose(1, 2)[real]), rtol=1e-5, atol=1e-6)
+
+
+def test_lstm_reads_each_direction_like_torch(tokens):
+    model = build("pool_mean", SMALL["lstm"]).eval()
+    encoder = model.encoder
+    row = tokens[0][: int((tokens[0] != 1).sum())][None]
+    x = encoder.embedding(row)
+    ahead = encoder.forwards(x)[0]
+    back = encoder.backwards(x.flip(1))[0].flip(1)
+    torch.testing.assert_close(encoder(tokens)[0, : row.shape[1]], torch.cat((ahead, back), -1)[0])
+
+
+def test_an_encoder_of_its_own_starts_from_nothing():
+    made = settings("pool_max", SMALL["protcnn"])
+    assert made.start_from is None and made.weights == "untrained"

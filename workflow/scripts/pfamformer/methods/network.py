@@ -1,0 +1,55 @@
+"""A trained network as a classifier: its scores for domains, its embeddings, its name in tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pfamformer.config import FinetuneSettings
+from pfamformer.model.classifier import Classifier
+from pfamformer.sequences.alphabet import encode
+from pfamformer.training.batches import InMemory, read_in_order
+from pfamformer.training.loop import number_format, predict
+
+ENCODER_NAMES = {"protcnn": "ProtCNN", "resnet": "ResNet", "lstm": "LSTM"}
+# Softmax in float32 reaches 0; its logarithm must stay finite to be averaged.
+SMALLEST = np.finfo(np.float32).tiny
+
+
+def method_name(settings: FinetuneSettings) -> str:
+    """How tables call a run: the study's names, and an encoder of its own by its own name."""
+    if settings.encoder is not None:
+        return ENCODER_NAMES[settings.encoder.kind]
+    return settings.head.replace("_", " ")
+
+
+def log_probabilities(
+    model: Classifier, settings: FinetuneSettings, sequences: Sequence[str]
+) -> np.ndarray:
+    """Log-probability (nats) of every family, shape (sequences, families)."""
+    rows = InMemory([encode(s) for s in sequences])
+    found: np.ndarray | None = None
+    for batch, probabilities in predict(model, rows, settings):
+        if found is None:
+            found = np.zeros((len(rows), probabilities.shape[1]), dtype=np.float32)
+        found[batch.rows] = np.log(np.maximum(probabilities.numpy(), SMALLEST))
+    return np.zeros((0, 0), dtype=np.float32) if found is None else found
+
+
+def embeddings(model: Classifier, settings: FinetuneSettings, domains: pd.DataFrame) -> np.ndarray:
+    """Mean final embedding of each domain, shape (domains, width), float16."""
+    device = next(model.parameters()).device
+    dtype = number_format(settings.precision, device)
+    rows = InMemory([encode(s) for s in domains["sequence"]])
+    found: np.ndarray | None = None
+    model.eval()
+    with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        for batch in read_in_order(rows, settings.tokens_per_batch, settings.max_length):
+            vectors = model.embed(batch.tokens.to(device)).float().cpu().numpy()
+            if found is None:
+                found = np.zeros((len(rows), vectors.shape[1]), dtype=np.float16)
+            found[batch.rows] = vectors
+    return np.zeros((0, 0), dtype=np.float16) if found is None else found
