@@ -64,8 +64,8 @@ def test_runs_are_laid_over_their_defaults():
         ("runs.classic.start_from", "large", "runs.classic.start_from: must be one of the "
          "pretraining runs small (got 'large')"),
         ("runs.classic.kind", "tune", "runs.classic.kind: must be one of pretrain, finetune"),
-        ("runs.classic.head", "cls", "runs.classic.head: must be one of 'classic', 'dropout' "
-         "(got 'cls')"),
+        ("runs.classic.head", "cls", "runs.classic.head: must be one of 'classic', 'dropout', "
+         "'predeach_mean'"),
         ("splits.min_identity", 25, "splits.min_identity: must be <= 1 (got 25)"),
         ("split", {}, "split: unknown key; did you mean 'splits'?"),
         ("sources.embedded.families", ["PF1", "PF00002"], "sources.embedded.families.0: "),
