@@ -43,6 +43,7 @@ rule all:
 
 
 include: "rules/sources.smk"
+include: "rules/own.smk"
 include: "rules/domains.smk"
 include: "rules/splits.smk"
 include: "rules/corpora.smk"

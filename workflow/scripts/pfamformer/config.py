@@ -64,12 +64,37 @@ class FilesSettings(Settings):
     )
 
 
+class FamiliesSettings(Settings):
+    """Families of your own, in the place of the provider's Pfam-A.seed.gz and pfamseq.gz."""
+
+    file: str = setting(
+        "Stockholm, labelled FASTA (>NAME FAMILY), or TSV with a header line (family_accession, "
+        "sequence; or family, protein, start, end); gzipped or not", min_length=1,
+    )  # fmt: skip
+    proteins: str | None = setting(
+        "FASTA of the full-length proteins; without it every domain is its own protein",
+        default=None,
+    )
+    columns: dict[
+        Literal["family", "sequence", "name", "protein", "start", "end"],
+        Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")],
+    ] = setting("Names of TSV columns where they are others", default={})
+    min_domains: int = setting(
+        "Different sequences that a family must have to be read", "domains per family", 1, ge=1,
+        le=100_000,
+    )  # fmt: skip
+    max_domains: int = setting(
+        "Domains drawn of a family at most", "domains per family", 1_000_000, ge=2, le=1_000_000
+    )
+
+
 class SourcesSettings(Settings):
     """Where families, proteins and annotations come from."""
 
     provider: Literal["embedded", "files"] = setting("Which of the sections below is used")
     embedded: EmbeddedSettings | None = setting("Settings of provider 'embedded'", default=None)
     files: FilesSettings | None = setting("Settings of provider 'files'", default=None)
+    families: FamiliesSettings | None = setting("Families of your own", default=None)
     uniparc_chunks: int = setting(
         "Number of UniParc FASTA chunks read (200 are published)", "files", 1, ge=1, le=200
     )

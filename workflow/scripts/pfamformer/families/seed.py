@@ -117,7 +117,7 @@ def parse_seed(
         writer.write(reader.take())
         if not reader.families:
             raise InputError(path, "no family in this file", remedy="Is it a Stockholm seed file?")
-        _judge(path, reader.rejects, reader.rows, limits.max_reject_share)
+        judge(path, reader.rejects, reader.rows, limits.max_reject_share)
         writer.close()
         rejects = _name_copies(reader.rejects, writer.temporary)
     log.info(
@@ -399,9 +399,18 @@ def _name_copies(
     return named
 
 
-def _judge(path: str | Path, rejects: list[tuple], rows: int, most: float) -> None:
+def judge(path: str | Path, rejects: Sequence[tuple], rows: int, most: float) -> None:
+    """Refuse a file with too large a share of broken rows.
+
+    Args:
+        rejects: line, family, row name, reason, anything else.
+        most: largest share, 0…1.
+
+    Raises:
+        InputError: names the first of them.
+    """
     if len(rejects) > most * rows:
-        line, family, name, reason, _ = rejects[0]
+        line, family, name, reason = rejects[0][:4]
         raise InputError(
             path,
             f"{len(rejects)} of {rows} rows are broken, more than the share "

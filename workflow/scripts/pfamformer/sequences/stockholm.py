@@ -9,7 +9,7 @@ Format: https://en.wikipedia.org/wiki/Stockholm_format and the Pfam user manual.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -153,6 +153,24 @@ def _block(path: str | Path, number: int, text: bytes, opens: bool, closes: bool
                 remedy="Is this a Stockholm file?",
             )
     return Block(number, text, opens, closes)
+
+
+def stockholm_entry(
+    features: Mapping[str, object], rows: Iterable[tuple[str, str]]
+) -> Iterator[str]:
+    """The lines of an entry in Pfam's layout, each with its end.
+
+    Args:
+        features: ``#=GF`` lines; characters beyond ASCII are replaced.
+        rows: (name, aligned residues with ``.`` for gaps), all of one length.
+    """
+    rows = list(rows)
+    width = max((len(name) for name, _ in rows), default=0) + 2
+    yield "# STOCKHOLM 1.0\n"
+    for key, value in features.items():
+        yield f"#=GF {key}   {value}\n".encode("ascii", "replace").decode()
+    yield from (f"{name:<{width}}{aligned}\n" for name, aligned in rows)
+    yield "//\n"
 
 
 def read_stockholm(path: str | Path) -> Iterator[Alignment]:

@@ -21,6 +21,7 @@ from pyhmmer.plan7 import HMM, HMMFile
 from pfamformer.command import log
 from pfamformer.errors import InputError
 from pfamformer.sequences.fasta import open_gzip_writer
+from pfamformer.sequences.stockholm import stockholm_entry
 from pfamformer.sources.wheels import open_member
 
 PROTEOME = "kstar/RESOURCE_FILES/humanProteome.fasta"
@@ -198,7 +199,6 @@ def _align(hmm: HMM, names: list[str], sequences: list[str]) -> list[str]:
 
 def _entry(hmm: HMM, names: list[str], aligned: list[str]) -> Iterator[str]:
     sequence_ga, domain_ga = hmm.cutoffs.gathering
-    yield "# STOCKHOLM 1.0\n"
     features = {
         "ID": hmm.name,
         "AC": hmm.accession,
@@ -207,12 +207,9 @@ def _entry(hmm: HMM, names: list[str], aligned: list[str]) -> Iterator[str]:
         "TP": "Domain",
         "SQ": len(names),
     }
-    yield from (f"#=GF {key}   {value}\n" for key, value in features.items())
-    width = max(map(len, names)) + 2
-    for name, row in zip(names, aligned, strict=True):
-        # Pfam writes one gap character; HMMER's insert columns (lower case, '.') carry no residue.
-        yield f"{name:<{width}}{row.upper().replace('-', '.')}\n"
-    yield "//\n"
+    # Pfam writes one gap character; HMMER's insert columns (lower case, '.') carry no residue.
+    rows = [row.upper().replace("-", ".") for row in aligned]
+    yield from stockholm_entry(features, zip(names, rows, strict=True))
 
 
 def pfamseq_records(proteins: Iterable[Protein]) -> Iterator[tuple[str, str]]:
