@@ -11,7 +11,7 @@ from conftest import ROOT, TINY, snakemake, working_copy
 from pfamformer.dependencies import code_of
 
 TARGETS = [
-    "all", "sources", "domains", "splits", "corpora", "pretraining", "finetuning", "baselines",
+    "all", "sources", "domains", "localisation_data", "splits", "corpora", "pretraining", "finetuning", "baselines",
     "table_3", "figure_6", "report",
 ]  # fmt: skip
 
@@ -28,9 +28,10 @@ def pretend_sources(folder: Path, chunks: int) -> None:
     names += [f"uniparc_active_p{i}.fasta.gz" for i in range(1, chunks + 1)]
     for name in names:
         (data / name).touch()
+    (folder / "data" / "domains.tsv.gz").touch()
 
 
-@pytest.mark.parametrize("configuration", ["config", "tiny", "full"])
+@pytest.mark.parametrize("configuration", ["config", "tiny", "full", "own_families"])
 def test_every_target_can_be_planned(copy, configuration):
     pretend_sources(copy, 200)
     files = [] if configuration == "config" else ["--configfile", f"config/{configuration}.yaml"]

@@ -4,8 +4,7 @@ import argparse
 import json
 
 from pfamformer.command import atomic_path, log, run
-from pfamformer.errors import InputError
-from pfamformer.families.leakage import certify
+from pfamformer.families.leakage import certify, refuse_leaks
 from pfamformer.tables import read_table
 
 
@@ -32,15 +31,8 @@ def main() -> None:
         threads=arguments.threads,
     )
     log.info("%d leaking pairs, %d domains", found["leaking_pairs"], found["leaking_rows"])
-    if found["leaking_pairs"] and not arguments.may_leak:
-        first = found["examples"][0]
-        raise InputError(
-            arguments.split,
-            f"{found['leaking_pairs']} same-family pairs across train and held-out parts reach the "
-            f"threshold, for example {first['query']} and {first['target']} "
-            f"({first['identity']:.0%} identity)",
-            remedy="Delete the split and rerun; if it was made by another program, mend that",
-        )
+    if not arguments.may_leak:
+        refuse_leaks(found, arguments.split)
     with atomic_path(arguments.output) as temporary:
         temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 

@@ -137,6 +137,18 @@ class SplitsSettings(Settings):
     )
 
 
+class LocalisationSettings(Settings):
+    """Proteins with their domains; the split has the shares and thresholds of 'splits'."""
+
+    max_length: int = setting(
+        "Proteins longer than this are cut between domains", "residues", 1024, ge=50, le=100_000
+    )
+    shuffled_share: float = setting(
+        "Shuffled sequences, which hold no domain, for each slice of a protein", "ratio", 0.2, ge=0,
+        le=1,
+    )  # fmt: skip
+
+
 class CorporaSettings(Settings):
     """Token shards for pretraining."""
 
@@ -346,6 +358,9 @@ class Project(Settings):
     sources: SourcesSettings = setting("Where data come from")
     domains: DomainsSettings = setting("Seed alignments", default=DomainsSettings())
     splits: SplitsSettings = setting("Splits", default=SplitsSettings())
+    localisation: LocalisationSettings = setting(
+        "Localisation data set", default=LocalisationSettings()
+    )
     corpora: CorporaSettings = setting("Pretraining corpora", default=CorporaSettings())
     evaluation: EvaluationSettings = setting("Evaluation", default=EvaluationSettings())
     resources: ResourcesSettings = setting("Resources", default=ResourcesSettings())

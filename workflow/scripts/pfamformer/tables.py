@@ -41,6 +41,14 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("id", _TEXT), ("family", _TEXT), ("component", _WHOLE), ("part", _TEXT),
             ("nearest_train_identity", _REAL),
         ],
+        "localisation": [
+            ("id", _TEXT), ("protein", _TEXT), ("start", _WHOLE), ("end", _WHOLE),
+            ("component", _WHOLE), ("part", _TEXT), ("kind", _TEXT), ("sequence", _TEXT),
+        ],
+        "localisation_domains": [
+            ("id", _TEXT), ("protein", _TEXT), ("start", _WHOLE), ("end", _WHOLE),
+            ("family", _TEXT),
+        ],
         "predictions": [
             ("id", _TEXT), ("truth", _TEXT), ("predicted", _TEXT), ("score", _REAL),
             ("method", _TEXT), ("run", _TEXT),
@@ -89,7 +97,9 @@ class TableWriter:
     def __enter__(self) -> TableWriter:
         self.temporary = self._path.__enter__()
         # Columns of many equal values; others would fill a dictionary in vain.
-        repeated = [name for name in ("family", "clan", "part") if name in self.schema.names]
+        repeated = [
+            name for name in ("family", "clan", "part", "kind") if name in self.schema.names
+        ]
         self._file = pq.ParquetWriter(
             self.temporary, self.schema, compression="zstd", use_dictionary=repeated
         )

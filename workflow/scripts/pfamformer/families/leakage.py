@@ -7,11 +7,13 @@ that an error in the splitting code cannot hide itself.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pfamformer.errors import InputError
 from pfamformer.families.similarity import mutual_identity, over_threshold, search
 
 
@@ -63,3 +65,24 @@ def certify(
             "median": float(nearest.median()),
         },
     }
+
+
+def refuse_leaks(found: dict[str, Any], split: str | Path) -> None:
+    """Fail where a certificate counts leaking pairs.
+
+    Args:
+        found: what :func:`certify` returned.
+        split: path of the split, for the message.
+
+    Raises:
+        InputError: with the first pair.
+    """
+    if found["leaking_pairs"]:
+        first = found["examples"][0]
+        raise InputError(
+            split,
+            f"{found['leaking_pairs']} same-family pairs across train and held-out parts reach the "
+            f"threshold, for example {first['query']} and {first['target']} "
+            f"({first['identity']:.0%} identity)",
+            remedy="Delete the split and rerun; if it was made by another program, mend that",
+        )
