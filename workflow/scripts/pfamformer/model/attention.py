@@ -13,10 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pfamformer.model.layout import Layout
+from pfamformer.model.sequence_attention import SequenceAttention, spans_of
 
-# On CPUs torch's fused kernel spends most of its time in a slow bfloat16 backward pass; writing the
-# matrix products out is 2-5 times faster until the (L, L) matrices outgrow the cache.
-EXPLICIT_LENGTH = 640
 # Far below any score, yet finite in bfloat16: a row of only padding stays free of NaN.
 MINUS_INFINITY = -1e4
 
@@ -36,11 +34,6 @@ class Pattern:
     allowed_BLL: Tensor | None = None
     bias_HLL: Tensor | None = None
 
-    @property
-    def plain(self) -> bool:
-        """Whether every token may attend to every token alike."""
-        return not self.causal and self.allowed_BLL is None and self.bias_HLL is None
-
 
 EVERYWHERE = Pattern()
 
@@ -49,19 +42,14 @@ def attend(
     q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, layout: Layout, pattern: Pattern = EVERYWHERE
 ) -> Tensor:
     """Softmax(q·kᵀ/√D)·v, shape (T, H, D); sequences of the batch do not see each other."""
-    if _has_packed_kernel(q_THD, layout, pattern):
-        return _packed(q_THD, k_THD, v_THD, layout, pattern)
+    if layout.rows_T is not None and pattern.allowed_BLL is None and pattern.bias_HLL is None:
+        if q_THD.is_cuda and q_THD.dtype in (torch.bfloat16, torch.float16):
+            return _packed(q_THD, k_THD, v_THD, layout, pattern)
+        if layout.lengths is not None and not pattern.causal:
+            return _by_sequence(q_THD, k_THD, v_THD, layout.lengths)
     q_BHLD, k_BHLD, v_BHLD = (layout.unpack(x).transpose(1, 2) for x in (q_THD, k_THD, v_THD))
-    explicit = (
-        q_THD.device.type == "cpu"
-        and q_THD.dtype == torch.bfloat16
-        and layout.length <= EXPLICIT_LENGTH
-    )
     bias = score_bias(layout, pattern, q_THD)
-    if explicit:
-        mixed_BHLD = _weights(q_BHLD, k_BHLD, bias) @ v_BHLD
-    else:
-        mixed_BHLD = F.scaled_dot_product_attention(q_BHLD, k_BHLD, v_BHLD, attn_mask=bias)
+    mixed_BHLD = F.scaled_dot_product_attention(q_BHLD, k_BHLD, v_BHLD, attn_mask=bias)
     return layout.pack(mixed_BHLD.transpose(1, 2))
 
 
@@ -99,15 +87,11 @@ def _weights(q_BHLD: Tensor, k_BHLD: Tensor, bias: Tensor | None) -> Tensor:
     return scores_BHLL.softmax(-1)
 
 
-def _has_packed_kernel(q_THD: Tensor, layout: Layout, pattern: Pattern) -> bool:
-    """Flash attention over packed rows: CUDA, half precision, no mask of one's own."""
-    return (
-        layout.rows_T is not None
-        and q_THD.is_cuda
-        and q_THD.dtype in (torch.bfloat16, torch.float16)
-        and pattern.allowed_BLL is None
-        and pattern.bias_HLL is None
-    )
+def _by_sequence(q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, lengths: tuple[int, ...]) -> Tensor:
+    scale = q_THD.shape[-1] ** -0.5
+    spans = spans_of(lengths, q_THD.shape[1])
+    q_HTD, k_HTD, v_HTD = (x.transpose(0, 1).contiguous() for x in (q_THD * scale, k_THD, v_THD))
+    return SequenceAttention.apply(q_HTD, k_HTD, v_HTD, spans).transpose(0, 1)
 
 
 def _packed(

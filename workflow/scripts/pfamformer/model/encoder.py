@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -31,10 +32,27 @@ def rotary_angles(positions_T: Tensor, width: int) -> tuple[Tensor, Tensor]:
     return angles.cos(), angles.sin()
 
 
-def rotate(x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor) -> Tensor:
-    """Turn each pair of coordinates (i, i + D/2) by its position's angle."""
-    first, second = x_THD.chunk(2, dim=-1)
-    return x_THD * cos_T1D + torch.cat((-second, first), dim=-1) * sin_T1D
+class Rotate(torch.autograd.Function):
+    """Turn each pair of coordinates (i, i + D/2) by its position's angle, in three passes."""
+
+    @staticmethod
+    def forward(ctx: Any, x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor) -> Tensor:
+        """The turned vectors, (T, H, D)."""
+        ctx.save_for_backward(cos_T1D, sin_T1D)
+        return _turn(x_THD, cos_T1D, sin_T1D, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """Gradients turn back."""
+        return _turn(gradients[0], *ctx.saved_tensors, -1), None, None
+
+
+def _turn(x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor, sign: int) -> Tensor:
+    half = x_THD.shape[-1] // 2
+    out = x_THD * cos_T1D
+    out[..., :half].addcmul_(x_THD[..., half:], sin_T1D[..., :half], value=-sign)
+    out[..., half:].addcmul_(x_THD[..., :half], sin_T1D[..., half:], value=sign)
+    return out
 
 
 @dataclass(frozen=True)
@@ -66,11 +84,11 @@ class Attention(nn.Module):
         return attention_weights(q_THD, k_THD, place.layout, place.pattern)
 
     def _project(self, x_TD: Tensor, place: Place) -> tuple[Tensor, Tensor, Tensor]:
-        T, D = x_TD.shape
-        qkv = self.query_key_value(x_TD).view(T, 3, self.heads, D // self.heads)
-        q_THD, k_THD, v_THD = qkv.unbind(1)
-        cos, sin = (angle.to(q_THD.dtype) for angle in place.rotary)
-        return rotate(q_THD, cos, sin), rotate(k_THD, cos, sin), v_THD
+        T = x_TD.shape[0]
+        qk, v = self.query_key_value(x_TD).view(T, 3, self.heads, -1).split((2, 1), dim=1)
+        cos, sin = (angle.to(qk.dtype) for angle in place.rotary)
+        q_THD, k_THD = Rotate.apply(qk.flatten(1, 2), cos, sin).chunk(2, dim=1)
+        return q_THD, k_THD, v.squeeze(1)
 
 
 class Block(nn.Module):
@@ -99,8 +117,8 @@ class Encoder(nn.Module):
     def __init__(self, network: NetworkSettings) -> None:
         super().__init__()
         self.network = network
-        #: Whether batches are packed; None leaves it to the device.
-        self.packed: bool | None = None
+        #: Whether batches are packed: computed without padding.
+        self.packed = True
         self.embedding = nn.Embedding(len(TOKENS), network.width)
         self.blocks = nn.ModuleList(Block(network) for _ in range(network.layers))
         self.norm = nn.LayerNorm(network.width)
@@ -137,7 +155,7 @@ class Encoder(nn.Module):
             x_TD = block(x_TD, place)
 
     def _start(self, tokens_BL: Tensor, pattern: Pattern = EVERYWHERE) -> tuple[Tensor, Place]:
-        layout = Layout.of(tokens_BL, tokens_BL.is_cuda if self.packed is None else self.packed)
+        layout = Layout.of(tokens_BL, self.packed)
         network = self.network
         positions_T = layout.positions(tokens_BL.device)
         rotary = rotary_angles(positions_T, network.width // network.heads)

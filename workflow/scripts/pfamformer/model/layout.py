@@ -22,6 +22,7 @@ class Layout:
         present_BL: true at tokens; None when no position is padding.
         rows_T: for a packed batch, the position in the padded batch (b·L + l) of each row.
         offsets: for a packed batch, the first row of each sequence and the end, (B + 1,) int32.
+        lengths: for a packed batch on a CPU, the tokens of each sequence.
     """
 
     sequences: int
@@ -29,6 +30,7 @@ class Layout:
     present_BL: Tensor | None
     rows_T: Tensor | None = None
     offsets: Tensor | None = None
+    lengths: tuple[int, ...] | None = None
 
     @classmethod
     def of(cls, tokens_BL: Tensor, packed: bool) -> Layout:
@@ -42,7 +44,8 @@ class Layout:
         counts_B = (tokens_BL != PAD).sum(1)
         offsets = torch.nn.functional.pad(counts_B.cumsum(0), (1, 0)).to(torch.int32)
         rows_T = (tokens_BL != PAD).flatten().nonzero().squeeze(1)
-        return cls(*tokens_BL.shape, present_BL, rows_T, offsets)
+        lengths = None if tokens_BL.is_cuda else tuple(counts_B.tolist())
+        return cls(*tokens_BL.shape, present_BL, rows_T, offsets, lengths)
 
     def pack(self, x_BL: Tensor) -> Tensor:
         """The rows (T, …) of a padded tensor (B, L, …)."""

@@ -1,0 +1,95 @@
+"""Exact attention on CPUs, sequence by sequence: no padding, no mask, score matrices in the cache.
+
+torch's fused CPU kernel needs padded batches and has a slow bfloat16 backward pass; whole padded
+batches of explicit matrix products spend their time moving score matrices through main memory.
+Axes: H heads, T rows of a packed batch, C sequences of equal length n, D dimensions of a head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+# Scores that are computed together: 1 MB in bfloat16, the second-level cache of a server core.
+CACHED_SCORES = 2**19
+# Weights of longer sequences are computed again in the backward pass: kept, they would take more
+# memory than all other activations of their tokens.
+KEPT_LENGTH = 640
+
+
+class Span(NamedTuple):
+    """Neighbouring sequences of equal length, and some of the heads."""
+
+    heads: slice
+    first_row: int
+    sequences: int
+    length: int
+
+    def of(self, x_HTD: Tensor) -> Tensor:
+        """Its rows, a view (H, C, n, D)."""
+        rows = slice(self.first_row, self.first_row + self.sequences * self.length)
+        return x_HTD[self.heads, rows].unflatten(1, (self.sequences, self.length))
+
+    def read(self, x_HTD: Tensor) -> Tensor:
+        """Its rows, one matrix per head and sequence, (H·C, n, D)."""
+        return self.of(x_HTD).flatten(0, 1)
+
+    def write(self, x_HTD: Tensor, part: Tensor) -> None:
+        """Put (H·C, n, D) in their place."""
+        place = self.of(x_HTD)
+        place.copy_(part.view(place.shape))
+
+
+def spans_of(lengths: Iterable[int], heads: int) -> list[Span]:
+    """Cut a packed batch into spans whose scores fit the cache, where a single head's do."""
+    spans: list[Span] = []
+    first = 0
+    for n, run in groupby(lengths):
+        left = len(list(run))
+        together = max(1, CACHED_SCORES // (heads * n * n))
+        step = min(heads, max(1, CACHED_SCORES // (n * n)))
+        while left:
+            count = min(left, together)
+            spans += [
+                Span(slice(h, min(h + step, heads)), first, count, n) for h in range(0, heads, step)
+            ]
+            first, left = first + count * n, left - count
+    return spans
+
+
+class SequenceAttention(torch.autograd.Function):
+    """Softmax(q·kᵀ)·v within each sequence; ``q`` comes scaled."""
+
+    @staticmethod
+    def forward(ctx: Any, q_HTD: Tensor, k_HTD: Tensor, v_HTD: Tensor, spans: list[Span]) -> Tensor:
+        """Mixed values (H, T, D)."""
+        out_HTD = torch.empty_like(v_HTD)
+        learns = any(ctx.needs_input_grad)
+        kept = []
+        for span in spans:
+            q, k, v = (span.read(x) for x in (q_HTD, k_HTD, v_HTD))
+            weights = torch.bmm(q, k.mT).softmax(-1)
+            span.write(out_HTD, torch.bmm(weights, v))
+            kept.append(weights if learns and span.length <= KEPT_LENGTH else None)
+        ctx.spans, ctx.kept = spans, kept
+        ctx.save_for_backward(q_HTD, k_HTD, v_HTD)
+        return out_HTD
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        """Gradients of q, k and v."""
+        q_HTD, k_HTD, v_HTD = ctx.saved_tensors
+        found = tuple(torch.empty_like(x) for x in (q_HTD, k_HTD, v_HTD))
+        for span, weights in zip(ctx.spans, ctx.kept, strict=True):
+            q, k, v, out = (span.read(x) for x in (q_HTD, k_HTD, v_HTD, gradients[0]))
+            if weights is None:
+                weights = torch.bmm(q, k.mT).softmax(-1)
+            scores = torch._softmax_backward_data(torch.bmm(out, v.mT), weights, -1, weights.dtype)
+            parts = (torch.bmm(scores, k), torch.bmm(scores.mT, q), torch.bmm(weights.mT, out))
+            for x_HTD, part in zip(found, parts, strict=True):
+                span.write(x_HTD, part)
+        return *found, None
