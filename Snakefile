@@ -31,6 +31,7 @@ localrules:
     finetuning,
     baselines,
     ablation,
+    annotate,
     run_config,
     project_config,
     corpus_index,
@@ -53,5 +54,6 @@ include: "rules/finetune.smk"
 include: "rules/baselines.smk"
 include: "rules/evaluate.smk"
 include: "rules/analyse.smk"
+include: "rules/annotate.smk"
 include: "rules/ablate.smk"
 include: "rules/report.smk"

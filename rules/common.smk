@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -66,6 +67,12 @@ def code(name):
 def code_digest(name):
     """A hash of the contents of :func:`code`: an edit reruns the rules that import the file."""
     return digest(code_of(SCRIPTS / f"{name}.py"))
+
+
+def templates(name):
+    """A page template and what it includes."""
+    folder = SCRIPTS.parent / "report"
+    return [os.path.relpath(folder / f"{file}.html.j2") for file in (name, "style", "sort")]
 
 
 def need(kind, key):

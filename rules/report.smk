@@ -1,9 +1,6 @@
 # The page that users read.
 
 
-TEMPLATE = os.path.relpath(SCRIPTS.parent / "report" / "page.html.j2")
-
-
 rule project_config:
     """The whole configuration, every run resolved."""
     output:
@@ -17,7 +14,7 @@ rule project_config:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
     params:
-        settings=json.dumps(PROJECT.model_dump(), indent=1, sort_keys=True),
+        settings=json.dumps(PROJECT.model_dump(exclude={"query"}), indent=1, sort_keys=True),
     shell:
         "printf '%s\\n' {params.settings:q} > {output} 2> {log}"
 
@@ -34,7 +31,7 @@ rule report:
         table_3=f"{RESULTS}/tables/table_3.tsv",
         comparisons=f"{RESULTS}/tables/table_3.json",
         shown=ITEMS,
-        template=ancient(TEMPLATE),
+        template=ancient(templates("page")),
         code=code("report"),
     output:
         report(
@@ -52,8 +49,8 @@ rule report:
         runtime=need("light", "runtime"),
     params:
         code=code_digest("report"),
-        template=digest([Path(TEMPLATE)]),
+        template=digest(map(Path, templates("page"))),
         results=lambda wildcards, output: str(Path(output[0]).parent),
     shell:
         "python {input.code[0]} --results {params.results} --items {input.shown}"
-        " --template {input.template} --output {output} 2> {log}"
+        " --template {input.template[0]} --output {output} 2> {log}"

@@ -322,6 +322,7 @@ class ResourcesSettings(Settings):
     sources: RuleResources = setting("Building or linking sources", default=RuleResources())
     search: RuleResources = setting("MMseqs2 searches", default=RuleResources(threads=2))
     profiles: RuleResources = setting("Profile HMMs", default=RuleResources(threads=2))
+    annotate: RuleResources = setting("Annotation of a query", default=RuleResources(threads=2))
     pretrain: RuleResources = setting("Pretraining", default=RuleResources(threads=2))
     finetune: RuleResources = setting("Fine-tuning", default=RuleResources())
 
@@ -335,6 +336,19 @@ class EvaluationSettings(Settings):
         "Best families of each held-out domain that every method writes down, for combinations and "
         "calibration",
         "families", 100, ge=2, le=100_000,
+    )  # fmt: skip
+
+
+class AnnotateSettings(Settings):
+    """Domains on proteins of your own (``snakemake annotate --config query=my.fasta``)."""
+
+    evalue: float = setting(
+        "Largest E-value of a protein and of a domain: hits expected by chance in one protein "
+        "searched with all profiles", "hits", 0.001, gt=0, le=10,
+    )  # fmt: skip
+    shown: int = setting(
+        "Proteins that the page shows, the most interesting first; the tables hold all",
+        "proteins", 200, ge=1, le=5000,
     )  # fmt: skip
 
 
@@ -364,6 +378,10 @@ class Project(Settings):
     corpora: CorporaSettings = setting("Pretraining corpora", default=CorporaSettings())
     evaluation: EvaluationSettings = setting("Evaluation", default=EvaluationSettings())
     resources: ResourcesSettings = setting("Resources", default=ResourcesSettings())
+    query: str | None = setting(
+        "FASTA file of the proteins that target 'annotate' reads, gzipped or not", default=None
+    )
+    annotate: AnnotateSettings = setting("Annotation", default=AnnotateSettings())
     ablations: dict[Name, AblationSettings] = setting("Comparisons of runs, by name", default={})
     runs: dict[Name, Run] = setting("Named runs, resolved")
 

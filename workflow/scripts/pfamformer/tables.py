@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,17 @@ SCHEMAS: dict[str, pa.Schema] = {
         "scores": [
             ("id", _TEXT), ("part", _TEXT), ("family", _TEXT), ("score", _REAL), ("run", _TEXT),
         ],
+        "calls": [
+            ("protein", _TEXT), ("start", _WHOLE), ("end", _WHOLE), ("label", _TEXT),
+            ("score", _REAL), ("method", _TEXT), ("run", _TEXT),
+        ],
+        "hits": [
+            ("protein", _TEXT), ("start", _WHOLE), ("end", _WHOLE), ("label", _TEXT),
+            ("score", _REAL), ("method", _TEXT), ("run", _TEXT),
+            ("evalue", _REAL), ("model_start", _WHOLE), ("model_end", _WHOLE),
+            ("model_length", _WHOLE),
+        ],
+        "query": [("protein", _TEXT), ("length", _WHOLE), ("description", _TEXT)],
         "metrics": [
             ("step", _WHOLE), ("part", _TEXT), ("tokens", pa.int64()), ("loss", _REAL),
             ("accuracy", _REAL), ("tokens_per_second", _REAL), ("memory_mb", _REAL),
@@ -98,7 +110,9 @@ class TableWriter:
         self.temporary = self._path.__enter__()
         # Columns of many equal values; others would fill a dictionary in vain.
         repeated = [
-            name for name in ("family", "clan", "part", "kind") if name in self.schema.names
+            name
+            for name in ("family", "clan", "part", "kind", "label", "method", "run")
+            if name in self.schema.names
         ]
         self._file = pq.ParquetWriter(
             self.temporary, self.schema, compression="zstd", use_dictionary=repeated
@@ -130,6 +144,14 @@ class TableWriter:
         finally:
             self._thread.shutdown()
         return self._path.__exit__(kind, error, trace)
+
+
+def from_rows(name: str, rows: Sequence[tuple]) -> pa.Table:
+    """A piece of the table called ``name`` out of rows, values in the order of its columns."""
+    schema = SCHEMAS[name]
+    columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def read_table(name: str, path: str | Path) -> pd.DataFrame:

@@ -1,0 +1,1 @@
+"""Domains on the user's own proteins."""

@@ -1,0 +1,131 @@
+"""The page of an annotation: what was read, which families were found, tracks of domains."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from pfamformer.annotation.join import Protein, plain
+from pfamformer.annotation.output import Family
+from pfamformer.annotation.query import LEFT_OUT, PROBLEMS
+from pfamformer.report.figures import COLOURS
+
+#: Families that the page lists; domains.tsv holds all.
+LISTED = 60
+#: Colours on which white letters have a contrast of more than 3:1; black ones on the others.
+DARK = ("#0072B2", "#D55E00", "#009E73")
+
+
+@dataclass
+class Gathered:
+    """What the page needs of a stream of proteins: counts, and the most interesting ones.
+
+    Args:
+        shown: proteins that the page shows.
+    """
+
+    shown: int
+    proteins: int = 0
+    with_call: int = 0
+    calls: Counter[str] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter)
+    families: Counter[str] = field(default_factory=Counter)
+    _heap: list[tuple[tuple, Protein]] = field(default_factory=list)
+
+    def add(self, protein: Protein) -> None:
+        """Count a protein; keep it if it is among the most interesting so far."""
+        self.proteins += 1
+        if not protein.calls:
+            return
+        self.with_call += 1
+        self.calls.update(call["method"] for call in protein.calls)
+        self.words.update(protein.agreement)
+        self.families.update({call["label"] for call in protein.calls})
+        # The number breaks ties: the earlier protein wins, and proteins are never compared.
+        entry = ((protein.interest, -self.proteins), protein)
+        if len(self._heap) < self.shown:
+            heapq.heappush(self._heap, entry)
+        else:
+            heapq.heappushpop(self._heap, entry)
+
+    def best(self) -> list[Protein]:
+        """The most interesting proteins, best first."""
+        return [protein for _, protein in sorted(self._heap, key=lambda e: e[0], reverse=True)]
+
+
+def make_page(
+    gathered: Gathered,
+    families: Mapping[str, Family],
+    summary: Mapping[str, Any],
+    title: str,
+    command: str,
+    template: Path,
+) -> str:
+    """The page as HTML that needs nothing else.
+
+    Args:
+        summary: counts of reading the query, as ``query.json`` holds them.
+        command: how to make the page again.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent), autoescape=True,
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["number"] = lambda value: f"{value:,.0f}"
+    return environment.get_template(template.name).render(
+        title=title,
+        command=command,
+        summary=summary,
+        left_out=sum(summary["problems"].get(key, 0) for key in LEFT_OUT),
+        problems=[(key, summary["problems"].get(key, 0), PROBLEMS[key]) for key in PROBLEMS],
+        gathered=gathered,
+        listed=[
+            (label, families.get(label, Family("", "")), count)
+            for label, count in sorted(gathered.families.items(), key=lambda f: (-f[1], f[0]))[
+                :LISTED
+            ]
+        ],
+        tracks=[_track(protein, families) for protein in gathered.best()],
+    )
+
+
+def _track(protein: Protein, families: Mapping[str, Family]) -> dict[str, Any]:
+    """Lanes of one protein, one per method; places as shares of its length, in per cent."""
+    lanes: dict[str, list[dict[str, Any]]] = {}
+    for call, word in zip(protein.calls, protein.agreement, strict=True):
+        family = families.get(call["label"], Family(call["label"], ""))
+        colour = _colour(call["label"])
+        width = 100 * (call["end"] - call["start"] + 1) / protein.length
+        evalue = f", E-value {call['evalue']:.1g}" if call.get("evalue") is not None else ""
+        lanes.setdefault(call["method"], []).append(
+            {
+                "left": round(100 * (call["start"] - 1) / protein.length, 2),
+                "width": round(width, 2),
+                "colour": colour,
+                "ink": "#fff" if colour in DARK else "#000",
+                # A letter is about 1 % of the track wide; a label that does not fit is left out.
+                "label": family.name if len(family.name) * 1.05 < width else "",
+                "title": f"{family.name} ({call['label']}) {call['start']}–{call['end']}: "
+                f"{family.description}, score {call['score']:.4g}{evalue}"
+                + (f"; {word}" if word else ""),
+                "word": word,
+            }
+        )
+    names = [families.get(c["label"], Family(c["label"], "")).name for c in protein.calls]
+    return {
+        "protein": protein,
+        "lanes": lanes,
+        "names": ", ".join(f"{n}" for n in dict.fromkeys(names)),
+        "words": Counter(protein.agreement),
+    }
+
+
+def _colour(label: str) -> str:
+    """A colour that a family always has."""
+    return COLOURS[sum(plain(label).encode()) % len(COLOURS)]
