@@ -13,7 +13,8 @@ from conftest import ROOT, mutate, random_sequence, run_script
 from pfamformer.annotation import scan as scan_module
 from pfamformer.annotation.join import join, judge
 from pfamformer.annotation.output import Family, Gff3, Tsv
-from pfamformer.annotation.query import PROBLEMS, Query, Record, clean, looks_like_nucleotides
+from pfamformer.annotation.problems import PROBLEMS
+from pfamformer.annotation.query import Query, Record, clean, looks_like_nucleotides
 from pfamformer.annotation.scan import Domain, scan, without_overlaps
 from pfamformer.errors import InputError
 from pfamformer.methods.profile_hmm import read_profiles, write_profiles

@@ -5,7 +5,8 @@ import json
 import time
 from pathlib import Path
 
-from pfamformer.annotation.query import PROBLEMS, Query
+from pfamformer.annotation.problems import PROBLEMS
+from pfamformer.annotation.query import Query
 from pfamformer.annotation.scan import scan
 from pfamformer.command import atomic_path, log, run
 from pfamformer.methods.profile_hmm import read_profiles

@@ -9,30 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pfamformer.annotation.problems import LEFT_OUT, MAX_LENGTH, PROBLEMS
 from pfamformer.errors import InputError
 from pfamformer.sequences.alphabet import RESIDUES
 from pfamformer.sequences.fasta import read_fasta
 
-#: HMMER's comparison pipeline refuses longer targets.
-MAX_LENGTH = 100_000
 # Shorter texts of A, C, G and T could be a peptide.
 _MIN_NUCLEOTIDES = 30
 _ODD = re.compile(f"[^{RESIDUES}]")
 _NUCLEOTIDES = re.compile(r"[ACGTUN]")
-
-#: What can be wrong with a record, and what is done about it.
-PROBLEMS = {
-    "empty": "no residue: left out",
-    "nucleotides": "letters of a nucleotide sequence: left out; translate it first",
-    "too long": f"more than {MAX_LENGTH:,} residues, HMMER's limit: left out; cut it into pieces",
-    "not a sequence": "more odd characters than residues: left out",
-    "odd characters": "characters that are no amino acid: read as X",
-    "stop codons": "stops (*) inside the sequence: read as X",
-    "gaps": "alignment gaps (- and .): removed",
-    "no name": "no name: numbered record_N",
-    "duplicate name": "a name that came before: a number is put behind it",
-}
-LEFT_OUT = ("empty", "nucleotides", "too long", "not a sequence")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import jinja2
 
 from pfamformer.annotation.join import Protein, plain
 from pfamformer.annotation.output import Family
-from pfamformer.annotation.query import LEFT_OUT, PROBLEMS
+from pfamformer.annotation.problems import LEFT_OUT, PROBLEMS
 from pfamformer.report.figures import COLOURS
 
 #: Families that the page lists; domains.tsv holds all.
