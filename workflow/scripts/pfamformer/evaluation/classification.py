@@ -13,15 +13,12 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from pfamformer.errors import InputError
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with its interval, as shares."""
-
-    value: float
-    low: float
-    high: float
+from pfamformer.evaluation.intervals import (
+    Interval,
+    bootstrap_ratio,
+    percentile_interval,
+    resampled_ratios,
+)
 
 
 @dataclass(frozen=True)
@@ -68,8 +65,8 @@ def accuracy(table: pd.DataFrame, *, draws: int, confidence: float, seed: int) -
         domains=len(table),
         components=len(sums),
         families=len(by_family),
-        per_instance=_bootstrap(sums, counts, draws, confidence, stream),
-        per_family=_bootstrap(by_family, np.ones(len(by_family)), draws, confidence, stream),
+        per_instance=bootstrap_ratio(sums, counts, draws, confidence, stream),
+        per_family=bootstrap_ratio(by_family, np.ones(len(by_family)), draws, confidence, stream),
     )
 
 
@@ -84,7 +81,7 @@ def difference(
     gain = paired["right_x"].astype(float) - paired["right_y"].astype(float)
     sums = gain.groupby(paired["component"]).agg(["sum", "count"])
     stream = np.random.default_rng(seed)
-    return _bootstrap(sums["sum"].to_numpy(), sums["count"].to_numpy(), draws, confidence, stream)
+    return bootstrap_ratio(sums["sum"].to_numpy(), sums["count"].to_numpy(), draws, confidence, stream)
 
 
 def unpaired_difference(
@@ -92,9 +89,9 @@ def unpaired_difference(
 ) -> Interval:
     """Accuracy of ``one`` minus that of ``other`` on different domains, each over components."""
     stream = np.random.default_rng(seed)
-    ratios = [_ratios(*_by_component(table), draws, stream) for table in (one, other)]
+    ratios = [resampled_ratios(*_by_component(table), draws, stream) for table in (one, other)]
     value = float(one["right"].mean() - other["right"].mean())
-    return _percentiles(value, ratios[0] - ratios[1], confidence)
+    return percentile_interval(value, ratios[0] - ratios[1], confidence)
 
 
 def mcnemar(one: pd.DataFrame, other: pd.DataFrame) -> float:
@@ -110,27 +107,3 @@ def mcnemar(one: pd.DataFrame, other: pd.DataFrame) -> float:
 def _by_component(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     sums = table.groupby("component")["right"].agg(["sum", "count"])
     return sums["sum"].to_numpy(), sums["count"].to_numpy()
-
-
-def _bootstrap(
-    sums: np.ndarray, counts: np.ndarray, draws: int, confidence: float, stream: np.random.Generator
-) -> Interval:
-    """The ratio of sums with its percentile interval over resampled groups."""
-    if not len(sums):
-        return Interval(float("nan"), float("nan"), float("nan"))
-    value = float(sums.sum() / counts.sum())
-    return _percentiles(value, _ratios(sums, counts, draws, stream), confidence)
-
-
-def _ratios(
-    sums: np.ndarray, counts: np.ndarray, draws: int, stream: np.random.Generator
-) -> np.ndarray:
-    # A multinomial draw of group weights is a resampling with replacement, without the index table.
-    weights = stream.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=draws)
-    return (weights @ sums) / (weights @ counts)
-
-
-def _percentiles(value: float, drawn: np.ndarray, confidence: float) -> Interval:
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(drawn, [tail, 1 - tail])
-    return Interval(value, float(low), float(high))

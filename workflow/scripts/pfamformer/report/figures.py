@@ -8,6 +8,7 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pfamformer.command import atomic_path
@@ -41,3 +42,8 @@ def save_svg(figure: Figure, path: str | Path) -> None:
     with atomic_path(path) as temporary, matplotlib.rc_context(STYLE):
         figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
+
+
+def title(axes: Axes, letter: str, text: str) -> None:
+    """Name a panel: its letter, then what it shows."""
+    axes.set_title(f"{letter}  {text}", loc="left", fontsize=10, fontweight="bold", color=INK)

@@ -144,3 +144,9 @@ def _cell(column: Column, row: dict[str, Any]) -> dict[str, Any]:
 def p_value(p: float) -> str:
     """A p-value as people read it."""
     return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
+def p_phrase(p: float) -> str:
+    """A p-value inside a sentence: "p = 0.03", "p < 0.0001"."""
+    shown = p_value(p)
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
