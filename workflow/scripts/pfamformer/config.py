@@ -325,6 +325,9 @@ class ResourcesSettings(Settings):
     annotate: RuleResources = setting("Annotation of a query", default=RuleResources(threads=2))
     pretrain: RuleResources = setting("Pretraining", default=RuleResources(threads=2))
     finetune: RuleResources = setting("Fine-tuning", default=RuleResources())
+    analysis: RuleResources = setting(
+        "Analyses of pretrained networks", default=RuleResources(mem_mb=4000)
+    )
 
 
 class EvaluationSettings(Settings):
@@ -363,6 +366,24 @@ class AblationSettings(Settings):
     )
 
 
+class AnalysisSettings(Settings):
+    """What is looked at in pretrained networks."""
+
+    runs: list[Name] = setting(
+        "Pretraining runs that are analysed; empty means the first one", "runs", []
+    )
+    sequences: int = setting(
+        "Sequences of each set that networks are asked about", "sequences", 400, ge=10, le=1_000_000
+    )
+    max_length: int = setting(
+        "Residues of a sequence at most; longer ones are cut around a held-out domain", "residues",
+        512, ge=16, le=10_000,
+    )  # fmt: skip
+    permutations: int = setting(
+        "Permutations behind a p-value", "permutations", 9999, ge=99, le=1_000_000
+    )
+
+
 class Project(Settings):
     """Everything that ``config/*.yaml`` says, with every run resolved."""
 
@@ -377,6 +398,7 @@ class Project(Settings):
     )
     corpora: CorporaSettings = setting("Pretraining corpora", default=CorporaSettings())
     evaluation: EvaluationSettings = setting("Evaluation", default=EvaluationSettings())
+    analysis: AnalysisSettings = setting("Analyses", default=AnalysisSettings())
     resources: ResourcesSettings = setting("Resources", default=ResourcesSettings())
     query: str | None = setting(
         "FASTA file of the proteins that target 'annotate' reads, gzipped or not", default=None
@@ -568,6 +590,11 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
     if project.splits.test_share + project.splits.dev_share >= 1:
         problems.append("splits.dev_share: test_share + dev_share must be < 1")
     pretraining = project.runs_of("pretrain")
+    problems += [
+        f"analysis.runs: must be pretraining runs, {', '.join(pretraining)} (got {name!r})"
+        for name in project.analysis.runs
+        if name not in pretraining
+    ]
     for name, run in project.runs.items():
         if isinstance(run, PretrainSettings):
             if run.network.width % (2 * run.network.heads):

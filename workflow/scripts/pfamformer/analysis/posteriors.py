@@ -6,7 +6,9 @@ residues, 20 standard residues.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -140,3 +142,9 @@ def _course(step: int, total: np.ndarray) -> pd.DataFrame:
 def _compact(table: pd.DataFrame) -> pd.DataFrame:
     small = {"residue": "uint8", "region": "uint8", "predicted": "uint8", "protein": "int32"}
     return table.astype(small | {"step": "int32"})
+
+
+def read_frequencies(path: str | Path) -> np.ndarray:
+    """Residue frequencies (20,) that the rule ``posteriors`` wrote, in the order of STANDARD."""
+    found = json.loads(Path(path).read_text(encoding="utf-8"))
+    return np.array([found[letter] for letter in STANDARD])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+#: Table 1: masked residues of a sub-sample of Pfam after pretraining.
+TABLE_1 = {"loss": 2.07, "ece": 7.97, "perplexity": 11.10, "accuracy": 0.32}
 #: Table 3: share of test domains given their right family, clustered split, per cent.
 TABLE_3: dict[str, float] = {
     "dropout": 78.8,
@@ -15,3 +17,5 @@ TABLE_3: dict[str, float] = {
 }
 #: Families among which the study's table 3 chooses.
 TABLE_3_FAMILIES = 17_929
+#: Table 5: norm of the antisymmetric part of attention, mean and standard deviation.
+TABLE_5 = {"trained": (1.397, 1e-6), "untrained": (0.192, 0.010)}
