@@ -33,3 +33,269 @@ rule figure_6:
         "python {input.code[0]} --runs {params.runs} --metrics {input.metrics}"
         " --corpora {params.corpora} --summaries {input.summaries} --figure {output.figure}"
         " --numbers {output.numbers} --item {output.item} 2> {log}"
+
+
+ANALYSED = PROJECT.analysis.runs or list(PRETRAIN)[:1]
+# What each analysis of a run is made from: keys of analysed_files, and options of its script.
+ANALYSES = {
+    "figure_7": ["weights"],
+    "figure_8": ["weights"],
+    "figure_10": ["posteriors", "frequencies"],
+    "figure_11": ["posteriors", "frequencies"],
+    "figure_12": ["posteriors"],
+    "frequencies": ["course"],
+}
+ANALYSIS_OPTIONS = {
+    "figure_7": f"--draws {PROJECT.analysis.permutations}",
+    "figure_8": f"--draws {PROJECT.analysis.permutations}",
+}
+ITEMS += [f"{RESULTS}/tables/table_1.json", f"{RESULTS}/figures/figure_9.json"]
+ITEMS += expand(f"{RESULTS}/analysis/{{run}}/{{analysis}}.json", run=ANALYSED, analysis=ANALYSES)
+
+
+def snapshots_of(run):
+    """Weights of a pretraining run by step; step 0 is the untrained network."""
+    folder = f"{RESULTS}/pretrain/{run}"
+    return {
+        0: f"{folder}/untrained.safetensors",
+        PRETRAIN[run].steps: f"{folder}/weights.safetensors",
+    }
+
+
+def snapshot_files(wildcards):
+    """The weights of a run along training."""
+    return list(snapshots_of(wildcards.run).values())
+
+
+def snapshot_options(wildcards):
+    """The options that tell a script which weights to read."""
+    found = snapshots_of(wildcards.run)
+    return f"--weights {' '.join(found.values())} --steps {' '.join(map(str, found))}"
+
+
+def analysed_files(wildcards):
+    """The files of a run that an analysis reads, by option of its script."""
+    folder = f"{RESULTS}/analysis/{wildcards.run}"
+    known = {
+        "weights": snapshot_files(wildcards),
+        "posteriors": f"{folder}/posteriors.parquet",
+        "frequencies": f"{folder}/prior.json",
+        "course": f"{folder}/course.tsv",
+    }
+    return {key: known[key] for key in ANALYSES[wildcards.analysis]}
+
+
+def analysis_options(wildcards, input):
+    """The options of an analysis: its files, and what it alone needs."""
+    keys = ANALYSES[wildcards.analysis]
+    files = [f"--{key} {input[key]}" for key in keys if key != "weights"]
+    weights = [snapshot_options(wildcards)] if "weights" in keys else []
+    return " ".join([*files, *weights, ANALYSIS_OPTIONS.get(wildcards.analysis, "")])
+
+
+def corpus_part(part):
+    """The index of one part of the corpus that a run reads."""
+    return lambda wildcards: (
+        f"{RESULTS}/corpora/{PRETRAIN[wildcards.run].corpus}/{part}/index.json"
+    )
+
+
+# snakemake figure_7 makes it for every analysed run.
+for TARGET in ANALYSES:
+
+    rule:
+        name:
+            TARGET
+        input:
+            expand(f"{RESULTS}/analysis/{{run}}/{TARGET}.json", run=ANALYSED),
+        localrule: True
+
+
+rule analysis:
+    """One figure or table about one pretraining run, its numbers and its paragraph."""
+    input:
+        unpack(analysed_files),
+        code=lambda wildcards: code(wildcards.analysis),
+    output:
+        figure=report(
+            f"{RESULTS}/analysis/{{run}}/{{analysis}}.svg",
+            caption="../workflow/report/analysis.rst",
+            category="Figures",
+            subcategory="{run}",
+            labels={"analysis": "{analysis}"},
+        ),
+        numbers=f"{RESULTS}/analysis/{{run}}/{{analysis}}.tsv",
+        item=f"{RESULTS}/analysis/{{run}}/{{analysis}}.json",
+    log:
+        f"{LOGS}/analysis/{{run}}.{{analysis}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/analysis/{{run}}.{{analysis}}.tsv"
+    wildcard_constraints:
+        run=names(PRETRAIN),
+        analysis=names(ANALYSES),
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    params:
+        code=lambda wildcards: code_digest(wildcards.analysis),
+        options=analysis_options,
+        several="--one-of-several" if len(ANALYSED) > 1 else "",
+        bootstrap=PROJECT.evaluation.bootstrap,
+        confidence=PROJECT.evaluation.confidence,
+        seed=PROJECT.seed,
+    shell:
+        "python {input.code[0]} --run {wildcards.run} {params.options} {params.several}"
+        " --bootstrap {params.bootstrap} --confidence {params.confidence} --seed {params.seed}"
+        " --figure {output.figure} --numbers {output.numbers} --item {output.item} 2> {log}"
+
+
+rule posteriors:
+    """What every snapshot of a run predicts at the residues of held-out windows, in one pass."""
+    input:
+        weights=snapshot_files,
+        corpus=corpus_part("train"),
+        domains=f"{RESULTS}/domains/domains.parquet",
+        split=f"{RESULTS}/splits/clustered/split.parquet",
+        proteins=f"{RESULTS}/domains/proteins.parquet",
+        code=code("posteriors"),
+    output:
+        posteriors=f"{RESULTS}/analysis/{{run}}/posteriors.parquet",
+        course=f"{RESULTS}/analysis/{{run}}/course.tsv",
+        frequencies=f"{RESULTS}/analysis/{{run}}/prior.json",
+    log:
+        f"{LOGS}/posteriors/{{run}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/posteriors/{{run}}.tsv"
+    wildcard_constraints:
+        run=names(PRETRAIN),
+    conda:
+        "../envs/analysis.yaml"
+    threads: need("analysis", "threads")
+    resources:
+        mem_mb=need("analysis", "mem_mb"),
+        runtime=need("analysis", "runtime"),
+        gpu=need("analysis", "gpu"),
+        gpu_model=need("analysis", "gpu_model"),
+    params:
+        code=code_digest("posteriors"),
+        snapshots=snapshot_options,
+        corpus=lambda wildcards, input: str(Path(input.corpus).parent),
+        sequences=PROJECT.analysis.sequences,
+        max_length=PROJECT.analysis.max_length,
+        mask_share=lambda wildcards: PRETRAIN[wildcards.run].target_share,
+        budget=lambda wildcards: PRETRAIN[wildcards.run].tokens_per_batch,
+        seed=PROJECT.seed,
+    shell:
+        "python {input.code[0]} {params.snapshots} --train {params.corpus}"
+        " --domains {input.domains} --split {input.split} --proteins {input.proteins}"
+        " --sequences {params.sequences} --max-length {params.max_length}"
+        " --mask-share {params.mask_share} --budget {params.budget} --seed {params.seed}"
+        " --threads {threads} --posteriors {output.posteriors} --course {output.course}"
+        " --frequencies {output.frequencies} 2> {log}"
+
+
+rule masked_loss:
+    """Masked-residue loss of every held-out sequence, untrained and trained."""
+    input:
+        config=f"{RESULTS}/runs/{{run}}/config.json",
+        untrained=f"{RESULTS}/pretrain/{{run}}/untrained.safetensors",
+        trained=f"{RESULTS}/pretrain/{{run}}/weights.safetensors",
+        corpus=corpus_part("valid"),
+        domains=f"{RESULTS}/domains/domains.parquet",
+        split=f"{RESULTS}/splits/clustered/split.parquet",
+        proteins=f"{RESULTS}/domains/proteins.parquet",
+        code=code("masked_loss"),
+    output:
+        f"{RESULTS}/analysis/{{run}}/masked_loss.tsv",
+    log:
+        f"{LOGS}/masked_loss/{{run}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/masked_loss/{{run}}.tsv"
+    wildcard_constraints:
+        run=names(PRETRAIN),
+    conda:
+        "../envs/analysis.yaml"
+    threads: need("analysis", "threads")
+    resources:
+        mem_mb=need("analysis", "mem_mb"),
+        runtime=need("analysis", "runtime"),
+        gpu=need("analysis", "gpu"),
+        gpu_model=need("analysis", "gpu_model"),
+    params:
+        code=code_digest("masked_loss"),
+        corpus=lambda wildcards, input: str(Path(input.corpus).parent),
+        sequences=PROJECT.analysis.sequences,
+        max_length=PROJECT.analysis.max_length,
+        budget=lambda wildcards: PRETRAIN[wildcards.run].tokens_per_batch,
+        seed=PROJECT.seed,
+    shell:
+        "python {input.code[0]} --config {input.config} --run {wildcards.run}"
+        " --untrained {input.untrained} --trained {input.trained} --valid {params.corpus}"
+        " --domains {input.domains} --split {input.split} --proteins {input.proteins}"
+        " --sequences {params.sequences} --max-length {params.max_length}"
+        " --budget {params.budget} --seed {params.seed} --threads {threads}"
+        " --output {output} 2> {log}"
+
+
+rule table_1:
+    """Loss, perplexity and accuracy at masked residues, every pretraining run."""
+    input:
+        losses=expand(f"{RESULTS}/analysis/{{run}}/masked_loss.tsv", run=PRETRAIN),
+        code=code("table_1"),
+    output:
+        table=report(
+            f"{RESULTS}/tables/table_1.tsv",
+            caption="../workflow/report/analysis.rst",
+            category="Tables",
+        ),
+        item=f"{RESULTS}/tables/table_1.json",
+    log:
+        f"{LOGS}/table_1.log",
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    params:
+        code=code_digest("table_1"),
+        runs=list(PRETRAIN),
+        corpora=[run.corpus for run in PRETRAIN.values()],
+        bootstrap=PROJECT.evaluation.bootstrap,
+        confidence=PROJECT.evaluation.confidence,
+        seed=PROJECT.seed,
+    shell:
+        "python {input.code[0]} --losses {input.losses} --runs {params.runs}"
+        " --corpora {params.corpora} --bootstrap {params.bootstrap}"
+        " --confidence {params.confidence} --seed {params.seed}"
+        " --table {output.table} --item {output.item} 2> {log}"
+
+
+rule figure_9:
+    """Venn diagram of the residues' properties."""
+    input:
+        code=code("figure_9"),
+    output:
+        figure=report(
+            f"{RESULTS}/figures/figure_9.svg",
+            caption="../workflow/report/analysis.rst",
+            category="Figures",
+        ),
+        numbers=f"{RESULTS}/figures/figure_9.tsv",
+        item=f"{RESULTS}/figures/figure_9.json",
+    log:
+        f"{LOGS}/figure_9.log",
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    params:
+        code=code_digest("figure_9"),
+    shell:
+        "python {input.code[0]} --figure {output.figure} --numbers {output.numbers}"
+        " --item {output.item} 2> {log}"

@@ -18,8 +18,10 @@ def bin_of(confidence_N: np.ndarray) -> np.ndarray:
 
 
 def reliability(confidence_N: np.ndarray, right_N: np.ndarray, level: float) -> pd.DataFrame:
-    """Per bin: ``low``, ``high``, ``predictions``, mean ``confidence``, ``accuracy`` and Wilson's
-    interval of it at ``level``; empty bins are left out.
+    """One row per bin that holds predictions.
+
+    Columns ``low``, ``high``, ``predictions``, mean ``confidence``, ``accuracy`` and Wilson's
+    interval of it at ``level``.
     """
     rows = []
     bins = bin_of(confidence_N)

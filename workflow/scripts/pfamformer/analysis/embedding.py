@@ -95,8 +95,10 @@ def silhouette(x_RD: np.ndarray, labels: list, *, draws: int, seed: int) -> tupl
 
 
 def mean_silhouette(distance_NN: np.ndarray, labels_N: np.ndarray) -> float:
-    """Mean silhouette of a distance matrix: scikit-learn's, without its checks of the input, which
-    take most of the time when thousands of permutations of 20 residues are judged.
+    """Mean silhouette of labels 0…k−1 on a distance matrix.
+
+    What scikit-learn computes, without its checks of the input, which take most of the time when
+    thousands of permutations of 20 residues are judged.
     """
     member = np.eye(labels_N.max() + 1)[labels_N]
     sizes = member.sum(0)

@@ -43,7 +43,5 @@ def write_analysis(
         item = replace(
             item, name=f"{item.name}_{arguments.run}", title=f"{item.title} ({arguments.run})"
         )
-    item = replace(
-        item, figure=Path(arguments.figure).name, numbers=Path(arguments.numbers).name
-    )
+    item = replace(item, figure=Path(arguments.figure).name, numbers=Path(arguments.numbers).name)
     write_item(item, arguments.item)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from Bio.Align import substitution_matrices
 
-from pfamformer.sequences.alphabet import INDEX, STANDARD
+from pfamformer.sequences.alphabet import INDEX
 
 #: Residues in BLOSUM62's order.
 BLOSUM_ORDER = "ARNDCQEGHILKMFPSTWYV"
@@ -51,9 +51,5 @@ def residue_rows(embedding_VD: np.ndarray) -> np.ndarray:
 
 def group_of(letters: str = BLOSUM_ORDER) -> list[str]:
     """The group of each residue."""
-    return [next(name for name, members in GROUPS.items() if letter in members) for letter in letters]
-
-
-def standard_order(letters: str) -> np.ndarray:
-    """Where each letter stands in :data:`STANDARD`, the order of probabilities."""
-    return np.array([STANDARD.index(letter) for letter in letters])
+    group = {letter: name for name, members in GROUPS.items() for letter in members}
+    return [group[letter] for letter in letters]

@@ -81,7 +81,9 @@ def difference(
     gain = paired["right_x"].astype(float) - paired["right_y"].astype(float)
     sums = gain.groupby(paired["component"]).agg(["sum", "count"])
     stream = np.random.default_rng(seed)
-    return bootstrap_ratio(sums["sum"].to_numpy(), sums["count"].to_numpy(), draws, confidence, stream)
+    return bootstrap_ratio(
+        sums["sum"].to_numpy(), sums["count"].to_numpy(), draws, confidence, stream
+    )
 
 
 def unpaired_difference(

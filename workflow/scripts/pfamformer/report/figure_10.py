@@ -81,8 +81,8 @@ def _domains(row: pd.Series) -> str:
         False: "The study hoped for a higher entropy outside domains; this run does not show it",
     }[high < 0]
     return (
-        f"{verdict}: at masked residues the mean entropy in held-out domains is {abs(gap):.3f} nats "
-        f"{'higher' if gap > 0 else 'lower'} than outside (difference {low:+.3f} to {high:+.3f}, a "
+        f"{verdict}: at masked residues the mean entropy in held-out domains is {abs(gap):.3f} "
+        f"nats {'higher' if gap > 0 else 'lower'} than outside (difference {low:+.3f} to {high:+.3f}, a "
         f"{size_word(row['cliffs_delta'])} effect: Cliff's delta {row['cliffs_delta']:+.2f}). "
         "Outside means outside the families of this project, other domains may lie there."
     )

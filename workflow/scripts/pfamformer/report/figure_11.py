@@ -42,9 +42,9 @@ def describe(table: pd.DataFrame, frequency_20: np.ndarray) -> Item:
         f"uniform distribution has {uniform_divergence(frequency_20):.2f}. The study saw "
         "predictions at masks come closer to the frequencies; "
         + ("that holds here. " if nearer else "here they do not. ")
-        + f"In domains and outside differ by {masked['inside_minus_outside']:+.3f} nats "
-        f"({masked['inside_minus_outside_low']:+.3f} to {masked['inside_minus_outside_high']:+.3f}; "
-        f"Cliff's delta {masked['cliffs_delta']:+.2f}): "
+        + f"In domains minus outside: {masked['inside_minus_outside']:+.3f} nats "
+        f"({masked['inside_minus_outside_low']:+.3f} to "
+        f"{masked['inside_minus_outside_high']:+.3f}; Cliff's delta {masked['cliffs_delta']:+.2f}): "
         + (
             "almost none, as in the study."
             if negligible

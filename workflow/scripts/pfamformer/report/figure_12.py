@@ -46,7 +46,10 @@ def draw(table: pd.DataFrame, confidence_N: np.ndarray, right_N: np.ndarray) -> 
         left.set_ylabel("accuracy (share right)")
         left.legend(fontsize=9, loc="upper left")
         title(left, "a", "calibration at masked residues")
-        for chosen, name, colour in ((right_N, "right", COLOURS[2]), (~right_N, "wrong", COLOURS[1])):
+        for chosen, name, colour in (
+            (right_N, "right", COLOURS[2]),
+            (~right_N, "wrong", COLOURS[1]),
+        ):
             share = np.full(chosen.sum(), 1 / max(1, chosen.sum()))
             for kind, alpha in (("stepfilled", 0.25), ("step", 1)):
                 right.hist(

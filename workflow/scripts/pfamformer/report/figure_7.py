@@ -100,4 +100,3 @@ def describe(table: pd.DataFrame, alpha: float, draws: int) -> Item:
         ],
         rank=7,
     )
-

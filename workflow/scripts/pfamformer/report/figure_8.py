@@ -87,4 +87,3 @@ def describe(table: pd.DataFrame, alpha: float) -> Item:
         ],
         rank=8,
     )
-

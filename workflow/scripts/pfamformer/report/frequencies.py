@@ -16,9 +16,11 @@ LEARNT = 0.05
 
 
 def learning_order(course: pd.DataFrame) -> pd.DataFrame:
-    """Per residue, most frequent first: ``real`` share, final ``probability``, ``top`` and
-    ``recall``, and ``learnt_at``, the first step whose recall reaches :data:`LEARNT` (after step
-    0, whose predictions are accidents; empty where it never does).
+    """One row per residue, the most frequent first.
+
+    Columns: its ``real`` share, final ``probability``, ``top`` and ``recall``, and ``learnt_at``,
+    the first step whose recall reaches :data:`LEARNT` (after step 0, whose predictions are
+    accidents; empty where it never does).
     """
     last = course[course["step"] == course["step"].max()].set_index("residue")
     reached = course[(course["recall"] >= LEARNT) & (course["step"] > 0)]
