@@ -123,6 +123,11 @@ def rules_that_import(module: str) -> set[str]:
                     for p in code_of(ROOT / "workflow" / "scripts" / f"{script}.py")}  # fmt: skip
             if module in code:
                 found.add(name)
+    # One rule runs the scripts of all analyses, which write through one module.
+    for script in (ROOT / "workflow" / "scripts").glob("*.py"):
+        code = {"/".join(path.parts[-2:]) for path in code_of(script)}
+        if {"analysis/output.py", module} <= code:
+            found.add("analysis")
     return found
 
 

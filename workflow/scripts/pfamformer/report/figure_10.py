@@ -82,7 +82,7 @@ def _domains(row: pd.Series) -> str:
     }[high < 0]
     return (
         f"{verdict}: at masked residues the mean entropy in held-out domains is {abs(gap):.3f} "
-        f"nats {'higher' if gap > 0 else 'lower'} than outside (difference {low:+.3f} to {high:+.3f}, a "
+        f"nats {'higher' if gap > 0 else 'lower'} than outside ({low:+.3f} to {high:+.3f}, a "
         f"{size_word(row['cliffs_delta'])} effect: Cliff's delta {row['cliffs_delta']:+.2f}). "
         "Outside means outside the families of this project, other domains may lie there."
     )

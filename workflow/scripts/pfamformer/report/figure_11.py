@@ -44,7 +44,8 @@ def describe(table: pd.DataFrame, frequency_20: np.ndarray) -> Item:
         + ("that holds here. " if nearer else "here they do not. ")
         + f"In domains minus outside: {masked['inside_minus_outside']:+.3f} nats "
         f"({masked['inside_minus_outside_low']:+.3f} to "
-        f"{masked['inside_minus_outside_high']:+.3f}; Cliff's delta {masked['cliffs_delta']:+.2f}): "
+        f"{masked['inside_minus_outside_high']:+.3f}; "
+        f"Cliff's delta {masked['cliffs_delta']:+.2f}): "
         + (
             "almost none, as in the study."
             if negligible
