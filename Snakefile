@@ -34,7 +34,6 @@ localrules:
     annotate,
     run_config,
     project_config,
-    corpus_index,
 
 
 rule all:

@@ -112,13 +112,16 @@ def launcher(kind):
 
 
 def shard_source(wildcards):
-    """The file a shard is read from; domains need none beyond the tables."""
+    """What a shard is read from."""
     if wildcards.corpus == "uniparc":
         chunk = wildcards.shard.removeprefix("p")
         return {"fasta": f"{RESULTS}/sources/uniparc/uniparc_active_p{chunk}.fasta.gz"}
     if wildcards.corpus == "pfam_proteins":
         return {"proteins": f"{RESULTS}/domains/proteins.parquet"}
-    return {}
+    return {
+        "domains": f"{RESULTS}/domains/domains.parquet",
+        "split": f"{RESULTS}/splits/clustered/split.parquet",
+    }
 
 
 def esm2_files(wildcards):

@@ -17,8 +17,7 @@ rule corpus_shard:
     """One shard: training and validation tokens, and how many sequences were left out and why."""
     input:
         unpack(shard_source),
-        domains=f"{RESULTS}/domains/domains.parquet",
-        split=f"{RESULTS}/splits/clustered/split.parquet",
+        held_out=f"{RESULTS}/splits/clustered/held_out.parquet",
         certificate=f"{RESULTS}/splits/clustered/leakage.json",
         code=code("corpus_shard"),
     output:
@@ -26,32 +25,34 @@ rule corpus_shard:
         tokens=[
             f"{RESULTS}/corpora/{{corpus}}/{part}/{{shard}}.{kind}"
             for part in ("train", "valid")
-            for kind in ("tokens", "offsets")
+            for kind in ("tokens", "offsets", "hashes")
         ],
     log:
         f"{LOGS}/corpus_shard/{{corpus}}.{{shard}}.log",
     conda:
         "../envs/tables.yaml"
-    threads: 1
+    threads: need("corpora", "threads")
     resources:
-        mem_mb=need("light", "mem_mb"),
-        runtime=need("light", "runtime"),
+        mem_mb=need("corpora", "mem_mb"),
+        runtime=need("corpora", "runtime"),
     params:
         code=code_digest("corpus_shard"),
         folder=lambda wildcards, output: str(Path(output.entry).parents[1]),
         source=lambda wildcards, input: " ".join(
-            f"--{key} {input[key]}" for key in ("fasta", "proteins") if key in input.keys()
+            f"--{key} {input[key]}" for key in ("fasta", "proteins", "domains", "split") if key in input.keys()
         ),
-        min_length=PROJECT.corpora.min_length,
-        valid_share=PROJECT.corpora.valid_share,
+        limits=" ".join(
+            f"--{key.replace('_', '-')} {getattr(PROJECT.corpora, key)}"
+            for key in ("min_length", "max_length", "max_ambiguous", "fraction", "valid_share")
+        ),
     shell:
-        "python {input.code[0]} --domains {input.domains} --split {input.split} {params.source}"
-        " --min-length {params.min_length} --valid-share {params.valid_share}"
+        "python {input.code[0]} --held-out {input.held_out} {params.source} {params.limits}"
         " --name {wildcards.shard} --folder {params.folder} 2> {log}"
 
 
 rule corpus_index:
-    """The indexes of a corpus: its shards in order, with counts and checksums."""
+    """The indexes of a corpus: its shards in order, with counts and checksums; duplicates
+    between shards are marked."""
     input:
         shards=lambda wildcards: [
             f"{RESULTS}/corpora/{wildcards.corpus}/shards/{shard}.json"
@@ -67,8 +68,8 @@ rule corpus_index:
         "../envs/tables.yaml"
     threads: 1
     resources:
-        mem_mb=need("light", "mem_mb"),
-        runtime=need("light", "runtime"),
+        mem_mb=need("corpora", "mem_mb"),
+        runtime=need("corpora", "runtime"),
     params:
         code=code_digest("corpus_index"),
         folder=lambda wildcards, output: str(Path(output.train).parents[1]),

@@ -42,7 +42,8 @@ rule split:
         similarity=f"{RESULTS}/splits/similarity.parquet",
         code=code("split"),
     output:
-        f"{RESULTS}/splits/{{split}}/split.parquet",
+        split=f"{RESULTS}/splits/{{split}}/split.parquet",
+        held_out=f"{RESULTS}/splits/{{split}}/held_out.parquet",
     log:
         f"{LOGS}/split/{{split}}.log",
     conda:
@@ -62,7 +63,8 @@ rule split:
         "python {input.code[0]} --domains {input.domains} --similarity {input.similarity}"
         " --method {wildcards.split} --min-identity {params.min_identity}"
         " --min-coverage {params.min_coverage} --dev-share {params.dev_share}"
-        " --test-share {params.test_share} --seed {params.seed} --output {output} 2> {log}"
+        " --test-share {params.test_share} --seed {params.seed} --output {output.split}"
+        " --held-out {output.held_out} 2> {log}"
 
 
 rule certify:

@@ -13,6 +13,8 @@ PYPI_NAME = {
     "pytorch": "torch",
     "huggingface_hub": "huggingface-hub",
     "matplotlib-base": "matplotlib",
+    "python-isal": "isal",
+    "python-xxhash": "xxhash",
 }
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 
@@ -62,7 +64,13 @@ def test_rules_import_only_what_their_environment_has():
 
     from pfamformer.dependencies import code_of
 
-    package_of = {"Bio": "biopython", "torch": "pytorch", "matplotlib": "matplotlib-base"}
+    package_of = {
+        "Bio": "biopython",
+        "torch": "pytorch",
+        "matplotlib": "matplotlib-base",
+        "xxhash": "python-xxhash",
+        "isal": "python-isal",
+    }
     for rules in (ROOT / "rules").glob("*.smk"):
         blocks = re.split(r"\n\s*rule (?=\w+:)", rules.read_text())[1:]
         for block in blocks:

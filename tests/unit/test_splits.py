@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from conftest import mutate, random_sequence, run_script
-from pfamformer.families.corpora import HeldOut, Selection, is_validation
 from pfamformer.families.leakage import certify
 from pfamformer.families.similarity import (
     align_within_families,
@@ -138,34 +137,6 @@ def test_a_random_split_leaks(domains):
     split = random_split(domains, dev=0.1, test=0.25, seed=1)
     found = certify(domains, split, **LIMITS, prefilter="none", threads=2)
     assert found["leaking_rows"] > 0.5 * (split["part"] != "train").sum()
-
-
-def test_corpora_keep_held_out_domains_away(domains, split):
-    held_out = HeldOut(domains, split)
-    part = domains["id"].map(split.set_index("id")["part"])
-    test = domains.loc[part == "test", "sequence"].iloc[0]
-    train = domains.loc[part == "train", "sequence"].iloc[0]
-    assert held_out.contained_in("MKT" + test + "AAA")
-    assert held_out.contained_in(test)
-    assert not held_out.contained_in("MKT" + train)
-    assert not held_out.contained_in(test[:-1])
-    select = Selection(held_out, min_length=20)
-    assert list(select([train, train, test, "MKT", "MKT" + train])) == [train, "MKT" + train]
-    assert select.counts == {
-        "read": 5, "too_short": 1, "duplicate": 1, "holds_held_out_domain": 1, "kept": 2,
-    }  # fmt: skip
-
-
-def test_short_held_out_domains_are_found_too():
-    domains = pd.DataFrame({"id": ["a"], "sequence": ["WCWCW"]})
-    split = pd.DataFrame({"id": ["a"], "part": ["test"]})
-    assert HeldOut(domains, split).contained_in("MKT" * 9 + "WCWCW" + "MKT")
-    assert not HeldOut(domains, split).contained_in("MKT" * 9)
-
-
-def test_validation_share():
-    chosen = [is_validation(f"SEQ{i}", 0.1) for i in range(5000)]
-    assert 0.08 < np.mean(chosen) < 0.12
 
 
 def test_mmseqs_is_the_pinned_release():

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from pfamformer.command import run
-from pfamformer.sequences.shards import write_index
+from pfamformer.families.corpus_index import join_shards
 
 
 def main() -> None:
@@ -15,11 +15,7 @@ def main() -> None:
     parser.add_argument("--folder", required=True, help="folder of the corpus")
     arguments = parser.parse_args()
     entries = [json.loads(Path(path).read_text(encoding="utf-8")) for path in arguments.shards]
-    counts = {key: sum(e["counts"][key] for e in entries) for key in entries[0]["counts"]}
-    for part in ("train", "valid"):
-        write_index(
-            Path(arguments.folder) / part, [e[part] for e in entries], {"selection": counts}
-        )
+    join_shards(Path(arguments.folder), entries, {})
 
 
 if __name__ == "__main__":

@@ -20,6 +20,9 @@ def main() -> None:
     parser.add_argument("--test-share", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", required=True, help="split.parquet")
+    parser.add_argument(
+        "--held-out", required=True, help="held_out.parquet: domains outside the training part"
+    )
     arguments = parser.parse_args()
     domains = read_table("domains", arguments.domains)
     pairs = read_table("similarity", arguments.similarity)
@@ -33,6 +36,8 @@ def main() -> None:
     split["nearest_train_identity"] = nearest_train_identity(split, pairs, lengths)
     log.info("%s", split["part"].value_counts().to_dict())
     write_table(split, "split", arguments.output)
+    held_out = domains[(split["part"] != "train").to_numpy()]
+    write_table(held_out, "domains", arguments.held_out)
 
 
 if __name__ == "__main__":

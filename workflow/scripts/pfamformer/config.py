@@ -153,6 +153,18 @@ class CorporaSettings(Settings):
     """Token shards for pretraining."""
 
     min_length: int = setting("Shortest sequence kept", "residues", 20, ge=1, le=10_000)
+    max_length: int = setting(
+        "Longest sequence kept (the longest protein known has 45,000)", "residues", 100_000,
+        ge=16, le=1_000_000,
+    )  # fmt: skip
+    max_ambiguous: float = setting(
+        "Largest share of residues that a sequence leaves open (X, B, Z, J)", "share", 0.1,
+        ge=0, le=1,
+    )  # fmt: skip
+    fraction: float = setting(
+        "Share of all sequences that is read, chosen by a hash of the sequence", "share", 1.0,
+        gt=0, le=1,
+    )  # fmt: skip
     valid_share: float = setting(
         "Share of protein sequences kept for validation", "share", 0.01, gt=0, lt=0.5
     )
@@ -321,6 +333,9 @@ class ResourcesSettings(Settings):
     light: RuleResources = setting("Small jobs: tables, figures, report", default=RuleResources())
     sources: RuleResources = setting("Building or linking sources", default=RuleResources())
     search: RuleResources = setting("MMseqs2 searches", default=RuleResources(threads=2))
+    corpora: RuleResources = setting(
+        "Token shards: one thread decompresses, one writes", default=RuleResources(threads=2)
+    )
     profiles: RuleResources = setting("Profile HMMs", default=RuleResources(threads=2))
     annotate: RuleResources = setting("Annotation of a query", default=RuleResources(threads=2))
     pretrain: RuleResources = setting("Pretraining", default=RuleResources(threads=2))

@@ -3,82 +3,192 @@
 No sequence of a corpus may contain a held-out domain: rows of the development and test parts are
 left out of the domain corpus, and proteins with such a domain out of the protein corpora. Both are
 decided on the sequence itself, so that the same domain under another accession is found too.
+What is random (validation, ``fraction``) is decided by a hash of the sequence, so that jobs agree
+without talking to each other.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
-import pandas as pd
+import numpy as np
 
-# A held-out domain is looked up by its first residues; long enough to be rare by chance.
-SEED_LENGTH = 12
+from pfamformer.sequences.alphabet import AMBIGUOUS, INVALID, TRANSLATION
+from pfamformer.sequences.blocks import Block, drawn
+
+# A held-out domain is looked up by its first 8 residues, read as one 64-bit number: 20^8 of them.
+SEED_LENGTH = 8
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+# Positions looked up at a time: their 64-bit numbers stay in the cache (half a megabyte).
+_STEP = 1 << 16
+# Salts of the decisions that are drawn from the hash of a sequence.
+_FRACTION, _VALIDATION = 1, 2
 
 
 class HeldOut:
     """The domains that pretraining must not see.
 
     Args:
-        domains: the ``domains`` table.
-        split: the ``split`` table; everything outside its training part is held out.
+        sequences: every domain outside the training part.
     """
 
-    def __init__(self, domains: pd.DataFrame, split: pd.DataFrame) -> None:
-        part = split.set_index("id")["part"]
-        sequences = set(domains.loc[domains["id"].map(part) != "train", "sequence"])
-        self.sequences = sequences
-        self._short = [s for s in sequences if len(s) < SEED_LENGTH]
-        self._by_start: dict[str, list[str]] = defaultdict(list)
-        for sequence in sequences:
-            if len(sequence) >= SEED_LENGTH:
-                self._by_start[sequence[:SEED_LENGTH]].append(sequence)
+    def __init__(self, sequences: Iterable[str]) -> None:
+        domains = [s.encode("ascii").translate(TRANSLATION) for s in sorted(set(sequences))]
+        self._short = [domain for domain in domains if len(domain) < SEED_LENGTH]
+        self._by_seed: dict[int, list[bytes]] = defaultdict(list)
+        for domain in domains:
+            if len(domain) >= SEED_LENGTH:
+                self._by_seed[int.from_bytes(domain[:SEED_LENGTH], "little")].append(domain)
+        # A table of the seeds' hashes turns nearly all positions away: at most 1 in 8 is set.
+        self._shift = np.uint64(64 - max(18, (8 * len(domains)).bit_length()))
+        self._known = np.zeros(1 << (64 - int(self._shift)), dtype=bool)
+        self._known[self._slots(np.array(list(self._by_seed), dtype=np.uint64))] = True
 
-    def contained_in(self, protein: str) -> bool:
-        """Whether a held-out domain is a part of ``protein``."""
-        starts = self._by_start
-        for position in range(len(protein) - SEED_LENGTH + 1):
-            found = starts.get(protein[position : position + SEED_LENGTH])
-            if found and any(protein.startswith(domain, position) for domain in found):
-                return True
-        return any(domain in protein for domain in self._short)
+    def contained_in(self, block: Block) -> np.ndarray:
+        """Which sequences of ``block`` have a held-out domain as a part, (sequences,), ``bool``."""
+        found = np.zeros(len(block), dtype=bool)
+        for start, domain in self._occurrences(block):
+            row = int(np.searchsorted(block.offsets, start, side="right")) - 1
+            found[row] |= start + len(domain) <= block.offsets[row + 1]
+        return found
+
+    def _occurrences(self, block: Block) -> Iterator[tuple[int, bytes]]:
+        """Where domains stand in the joined tokens, over the borders of sequences too."""
+        tokens = block.tokens
+        for domain in self._short:
+            start = tokens.find(domain)
+            while start >= 0:
+                yield start, domain
+                start = tokens.find(domain, start + 1)
+        if not self._by_seed or len(tokens) < SEED_LENGTH:
+            return
+        # The 8 residues from every position on, as overlapping numbers of the same memory.
+        words = np.ndarray(len(tokens) - SEED_LENGTH + 1, "<u8", tokens, strides=(1,))
+        for first in range(0, len(words), _STEP):
+            some = words[first : first + _STEP]
+            for i in np.flatnonzero(self._known.take(self._slots(some))).tolist():
+                for domain in self._by_seed.get(int(some[i]), ()):
+                    if tokens.startswith(domain, first + i):
+                        yield first + i, domain
+
+    def _slots(self, words: np.ndarray) -> np.ndarray:
+        slots = words * _ODD
+        slots >>= self._shift
+        return slots.view(np.int64)
 
 
-def is_validation(sequence: str, share: float) -> bool:
-    """Whether a sequence is for validation: by its hash, so that chunks agree without talking."""
-    digest = hashlib.blake2b(sequence.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") < share * 2**64
+@dataclass(frozen=True)
+class Limits:
+    """What a sequence of a corpus must be like.
+
+    Attributes:
+        min_length, max_length: residues.
+        max_ambiguous: largest share of residues that are left open (X, B, Z, J), 0…1.
+        fraction: share of all sequences that is read, 0…1, chosen by their hash.
+    """
+
+    min_length: int = 1
+    max_length: int = 1 << 26
+    max_ambiguous: float = 1.0
+    fraction: float = 1.0
+
+
+#: Why sequences are left out while a shard is written, in the order in which they are judged.
+REASONS = (
+    "invalid_residue",
+    "too_short",
+    "too_long",
+    "ambiguous",
+    "outside_fraction",
+    "holds_held_out_domain",
+)
 
 
 class Selection:
-    """A pass over sequences that keeps what may be pretrained on, and counts the rest by reason."""
+    """A pass over blocks that keeps what may be pretrained on, and counts the rest by reason."""
 
-    def __init__(self, held_out: HeldOut, min_length: int) -> None:
-        self.held_out, self.min_length = held_out, min_length
-        self.counts = {
-            "read": 0,
-            "too_short": 0,
-            "duplicate": 0,
-            "holds_held_out_domain": 0,
-            "kept": 0,
-        }
-        self._seen: set[bytes] = set()
+    def __init__(self, held_out: HeldOut | None, limits: Limits) -> None:
+        self.held_out, self.limits = held_out, limits
+        self.counts = dict.fromkeys(("read", *REASONS, "kept"), 0)
 
-    def __call__(self, sequences: Iterable[str]) -> Iterator[str]:
-        """Yield the sequences that are kept."""
-        for sequence in sequences:
-            self.counts["read"] += 1
-            reason = self._reason(sequence)
-            self.counts[reason or "kept"] += 1
-            if reason is None:
-                yield sequence
+    def __call__(self, blocks: Iterable[Block]) -> Iterator[tuple[Block, np.ndarray]]:
+        """Yield what is kept of each block, with the hashes of the sequences."""
+        for block in blocks:
+            self.counts["read"] += len(block)
+            kept = self._keep(block, self._of_residues(block))
+            hashes = kept.hashes()
+            inside = drawn(hashes, self.limits.fraction, _FRACTION)
+            kept, hashes = self._keep(kept, [("outside_fraction", ~inside)]), hashes[inside]
+            if self.held_out is not None:
+                holds = self.held_out.contained_in(kept)
+                kept, hashes = (
+                    self._keep(kept, [("holds_held_out_domain", holds)]),
+                    hashes[~holds],
+                )
+            self.counts["kept"] += len(kept)
+            yield kept, hashes
 
-    def _reason(self, sequence: str) -> str | None:
-        if len(sequence) < self.min_length:
-            return "too_short"
-        digest = hashlib.blake2b(sequence.encode(), digest_size=16).digest()
-        if digest in self._seen:
-            return "duplicate"
-        self._seen.add(digest)
-        return "holds_held_out_domain" if self.held_out.contained_in(sequence) else None
+    def _of_residues(self, block: Block) -> Iterator[tuple[str, np.ndarray]]:
+        lengths, limits = block.lengths, self.limits
+        if INVALID in block.tokens:
+            yield "invalid_residue", block.count(np.flatnonzero(block.array == INVALID)) > 0
+        yield "too_short", lengths < limits.min_length
+        yield "too_long", lengths > limits.max_length
+        if limits.max_ambiguous < 1:
+            # They are the last tokens of the alphabet: one comparison finds the few candidates.
+            last = np.flatnonzero(block.array >= min(AMBIGUOUS))
+            open_ = block.count(last[np.isin(block.array[last], AMBIGUOUS)])
+            yield "ambiguous", open_ > limits.max_ambiguous * lengths
+
+    def _keep(self, block: Block, rejected: Iterable[tuple[str, np.ndarray]]) -> Block:
+        keep = np.ones(len(block), dtype=bool)
+        for reason, rows in rejected:
+            self.counts[reason] += int((keep & rows).sum())
+            keep &= ~rows
+        return block.take(keep)
+
+
+def is_validation(hashes: np.ndarray, share: float) -> np.ndarray:
+    """Which sequences are for validation: by their hashes, so that chunks agree."""
+    return drawn(hashes, share, _VALIDATION)
+
+
+def duplicates(shards: Sequence[np.ndarray], most: int = 1 << 24) -> list[np.ndarray]:
+    """Rows whose sequence occurred before, in an earlier shard or earlier in the same one.
+
+    Equal hashes count as equal sequences: among a billion different sequences, 64 bits bring
+    0.03 false duplicates. The hashes are compared in partitions by their leading bits, so that
+    memory follows ``most`` and not the size of the corpus.
+
+    Args:
+        shards: the hashes of each shard (sequences,), ``uint64``, memory-mapped or not.
+        most: hashes that are compared at a time, about; 24 bytes of memory each.
+
+    Returns:
+        For each shard its superfluous rows, ascending.
+    """
+    total = sum(map(len, shards))
+    bits = max(0, int(np.ceil(np.log2(max(1, total) / most))))
+    found: list[list[np.ndarray]] = [[] for _ in shards]
+    starts = np.cumsum([0, *map(len, shards)])
+    for part in range(1 << bits):
+        inside = [_partition(hashes, bits, part) for hashes in shards]
+        hashes = np.concatenate([h[i] for h, i in zip(shards, inside, strict=True)] or [[]])
+        rows = np.concatenate([i + s for i, s in zip(inside, starts[:-1], strict=True)] or [[]])
+        # A stable sort leaves equal hashes in their order of appearance: the first is kept.
+        order = np.argsort(hashes, kind="stable")
+        again = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]]) + 1
+        late = np.sort(rows[order[again]])
+        cuts = np.searchsorted(late, starts)
+        for shard, (start, end) in enumerate(pairwise(cuts.tolist())):
+            found[shard].append(late[start:end] - starts[shard])
+    return [np.sort(np.concatenate(rows)).astype(np.int64) for rows in found]
+
+
+def _partition(hashes: np.ndarray, bits: int, part: int) -> np.ndarray:
+    if not bits:
+        return np.arange(len(hashes))
+    return np.flatnonzero((np.asarray(hashes) >> np.uint64(64 - bits)) == part)

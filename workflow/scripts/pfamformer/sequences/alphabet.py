@@ -20,11 +20,17 @@ STANDARD = "LAGVSERTIDPKQNFYMHWC"
 #: All letters that a protein sequence may hold: standard, ambiguous (B X Z J) and rare (U O).
 RESIDUES = STANDARD + "XBUZOJ"
 
-_LOOKUP = np.full(256, 255, dtype=np.uint8)
+#: What stands for a character that is no residue where text is translated by the block.
+INVALID = 255
+_LOOKUP = np.full(256, INVALID, dtype=np.uint8)
 for _letter in STANDARD + "XBUZO":
     _LOOKUP[ord(_letter)] = _LOOKUP[ord(_letter.lower())] = INDEX[_letter]
 # ESM-2 has no token for J (Leu or Ile): read it as unknown residue.
 _LOOKUP[ord("J")] = _LOOKUP[ord("j")] = INDEX["X"]
+#: The token of each byte of text, for ``bytes.translate``.
+TRANSLATION = _LOOKUP.tobytes()
+#: Tokens of residues that a sequence leaves open: any, Asx, Glx.
+AMBIGUOUS = tuple(INDEX[letter] for letter in "XBZ")
 
 
 def encode(sequence: str | bytes) -> np.ndarray:
@@ -35,7 +41,7 @@ def encode(sequence: str | bytes) -> np.ndarray:
     """
     raw = sequence.encode("ascii", "replace") if isinstance(sequence, str) else sequence
     tokens = _LOOKUP[np.frombuffer(raw, dtype=np.uint8)]
-    bad = np.flatnonzero(tokens == 255)
+    bad = np.flatnonzero(tokens == INVALID)
     if len(bad):
         position = int(bad[0])
         raise ValueError(f"{chr(raw[position])!r} at residue {position + 1} is not an amino acid")

@@ -1,0 +1,133 @@
+"""UniParc FASTA to token shards, against decompressing alone with isal and against Bio.SeqIO.
+
+python benchmarks/uniparc_shards.py --results results/demo
+
+The chunks are real proteins, replicated and mutated, in UniParc's layout. Times are of the library
+in process; peak memory is that of the rule's own command on the same chunk.
+"""
+
+import gzip
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from Bio import SeqIO
+from isal import igzip
+
+from common import ROOT, compare, in_turn, parser, write
+from pfamformer.families.corpora import HeldOut, Limits, Selection
+from pfamformer.families.corpus_shard import write_protein_shard
+from pfamformer.sequences.blocks import BLOCK
+from pfamformer.sequences.fasta import fasta_blocks, read_fasta
+from pfamformer.tables import read_table
+
+LIMITS = Limits(min_length=20, max_length=100_000, max_ambiguous=0.1)
+MUTATED = 0.1  # share of residues drawn anew in each copy
+
+
+def main() -> None:
+    """Build chunks, convert them, fit the growth of time, measure memory."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--results", default="results/demo", help="folder of a finished project")
+    arguments = arguments.parse_args()
+    results = Path(arguments.results)
+    proteins = [s for _, s in read_fasta(results / "sources/pfamseq.gz")]
+    held_out = results / "splits/clustered/held_out.parquet"
+    away = HeldOut(read_table("domains", held_out)["sequence"])
+    sizes = [1000, 10_000] if arguments.quick else [10_000, 100_000, 1_000_000]
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        for size in sizes:
+            chunk = Path(name) / f"{size}.fasta.gz"
+            text_bytes = write_chunk(chunk, proteins, size)
+            cpu = time.process_time()
+            convert(chunk, away)
+            cpu = time.process_time() - cpu
+            row = compare(
+                f"{size} sequences",
+                in_turn(
+                    arguments.repeats,
+                    pfamformer=lambda chunk=chunk: convert(chunk, away),
+                    isal_decompress=lambda chunk=chunk: decompress(chunk),
+                    bio_seqio_parse=lambda chunk=chunk: parse(chunk),
+                ),
+                sequences=size,
+                text_bytes=text_bytes,
+                cpu_seconds=cpu,
+            )
+            row["peak_memory_mb"] = peak_memory(chunk, held_out)
+            print(f"{size} sequences: cpu {cpu:.2f} s, peak {row['peak_memory_mb']:.0f} MB")
+            rows.append(row)
+            chunk.unlink()
+    seconds = [row["median_seconds"]["pfamformer"] for row in rows]
+    exponent = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
+    last = math.log(seconds[-1] / seconds[-2]) / math.log(sizes[-1] / sizes[-2])
+    print(f"time grows with exponent {exponent:.3f} (last decade {last:.3f})")
+    rows.append({"growth_exponent": exponent, "growth_exponent_of_the_last_decade": last})
+    if not arguments.quick:
+        write("uniparc_shards", rows, ("isal", "biopython", "xxhash", "xopen", "numpy"))
+
+
+def write_chunk(path: Path, proteins: list[str], size: int) -> int:
+    """``size`` proteins, from the second round on mutated, 60 residues a line; bytes of text."""
+    stream = np.random.default_rng(1)
+    letters = np.frombuffer(b"ACDEFGHIKLMNPQRSTVWY", np.uint8)
+    written = 0
+    with gzip.open(path, "wb", compresslevel=6) as out:
+        for number in range(size):
+            sequence = np.frombuffer(proteins[number % len(proteins)].encode(), np.uint8)
+            if number >= len(proteins):
+                hit = stream.random(len(sequence)) < MUTATED
+                sequence = np.where(hit, stream.choice(letters, len(sequence)), sequence)
+            text = sequence.astype(np.uint8).tobytes()
+            lines = b"\n".join(text[i : i + 60] for i in range(0, len(text), 60))
+            written += out.write(b">UPI%010X status=active\n%b\n" % (number, lines))
+    return written
+
+
+def convert(chunk: Path, away: HeldOut) -> None:
+    """What the rule ``corpus_shard`` does."""
+    with tempfile.TemporaryDirectory(dir=chunk.parent) as folder:
+        select = Selection(away, LIMITS)
+        write_protein_shard(Path(folder), "p1", fasta_blocks(chunk), select, 0.01)
+
+
+def decompress(chunk: Path) -> None:
+    """Read all of it, in blocks of the same size."""
+    with igzip.open(chunk, "rb") as file:
+        while file.read(BLOCK):
+            pass
+
+
+def parse(chunk: Path) -> None:
+    """Read all records, and do nothing with them."""
+    with igzip.open(chunk, "rt") as file:
+        for _ in SeqIO.parse(file, "fasta"):
+            pass
+
+
+def peak_memory(chunk: Path, held_out: Path) -> float:
+    """Peak resident memory of the rule's command, MB."""
+    with tempfile.TemporaryDirectory(dir=chunk.parent) as folder:
+        command = [
+            sys.executable, ROOT / "workflow/scripts/corpus_shard.py", "--held-out", held_out,
+            "--fasta", chunk, "--min-length", 20, "--max-length", 100_000, "--max-ambiguous", 0.1,
+            "--fraction", 1, "--valid-share", 0.01, "--name", "p1", "--folder", folder,
+        ]  # fmt: skip
+        process = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        shard = json.loads((Path(folder) / "shards/p1.json").read_text())
+        if process.returncode or not shard["train"]["sequences"]:
+            raise SystemExit("the rule's command failed")
+    return usage.ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

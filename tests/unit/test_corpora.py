@@ -1,0 +1,213 @@
+import gzip
+import json
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+from Bio import SeqIO
+
+from conftest import random_sequence, run_script
+from pfamformer.errors import InputError
+from pfamformer.families.corpora import (
+    HeldOut,
+    Limits,
+    Selection,
+    duplicates,
+    is_validation,
+)
+from pfamformer.families.corpus_index import join_shards
+from pfamformer.families.corpus_shard import write_domain_shard, write_protein_shard
+from pfamformer.sequences.alphabet import decode, encode
+from pfamformer.sequences.blocks import blocks_of, drawn
+from pfamformer.sequences.fasta import fasta_blocks
+from pfamformer.sequences.shards import TokenShards
+from pfamformer.tables import write_table
+
+
+def one_block(sequences):
+    return next(blocks_of(sequences))
+
+
+def texts(blocks):
+    return [
+        decode(block.array[start:end])
+        for block in blocks
+        for start, end in zip(block.offsets[:-1], block.offsets[1:], strict=True)
+    ]
+
+
+@pytest.mark.parametrize("size", [17, 64, 1000, 1 << 22])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("name", ["a.fasta", "a.fasta.gz"])
+def test_blocks_agree_with_biopython_whatever_their_size(tmp_path, stream, size, ending, name):
+    records = []
+    for i, length in enumerate(stream.integers(0, 300, 60)):
+        sequence = random_sequence(stream, int(length))
+        width = int(stream.integers(1, 80))
+        lines = [sequence[j : j + width] for j in range(0, len(sequence), width)]
+        records.append(ending.join([f">P{i} a > in a header", *lines, *([""] * (i % 3 == 0))]))
+    text = ending.join(records) + ending * int(stream.integers(0, 2))
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+    plain = tmp_path / "plain"
+    plain.write_text(text.replace("\r", ""))
+    expected = [str(record.seq) for record in SeqIO.parse(plain, "fasta")]
+    assert len(expected) == 60
+    assert texts(fasta_blocks(path, size)) == expected
+
+
+@pytest.mark.parametrize("text", ["MKTAY\n>P1\nMKT\n", "\n>P1\nMKT\n", "@P1\nMKT\n+\nIII\n"])
+def test_what_is_no_fasta_is_refused(tmp_path, text):
+    (tmp_path / "a.fasta").write_text(text)
+    with pytest.raises(InputError, match=r"a\.fasta.*does not start with '>'"):
+        list(fasta_blocks(tmp_path / "a.fasta"))
+
+
+def test_truncated_and_missing_files_are_one_clear_message(tmp_path, stream):
+    text = "".join(f">p{i}\n{random_sequence(stream, 300)}\n" for i in range(3000))
+    path = tmp_path / "a.fasta.gz"
+    packed = gzip.compress(text.encode())
+    path.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(InputError, match=r"a\.fasta\.gz.*truncated or damaged"):
+        list(fasta_blocks(path, 1 << 16))
+    path.write_bytes(packed[:5000] + b"\0" * 200 + packed[5200:])
+    with pytest.raises(InputError, match=r"a\.fasta\.gz.*truncated or damaged"):
+        list(fasta_blocks(path, 1 << 16))
+    with pytest.raises(InputError, match="no such file"):
+        list(fasta_blocks(tmp_path / "absent.gz"))
+
+
+def test_every_sequence_left_out_is_counted_by_reason():
+    proteins = ["M" * 30, "MK*" * 10, "M" * 5, "M" * 80, "MX" * 20, "M" * 30, "MKTB" * 8]
+    select = Selection(None, Limits(20, 60, 0.3))
+    kept = texts(block for block, _ in select([one_block(proteins)]))
+    assert kept == ["M" * 30, "M" * 30, "MKTB" * 8]
+    assert select.counts == {
+        "read": 7, "invalid_residue": 1, "too_short": 1, "too_long": 1, "ambiguous": 1,
+        "outside_fraction": 0, "holds_held_out_domain": 0, "kept": 3,
+    }  # fmt: skip
+
+
+def test_fraction_depends_on_the_sequence_and_not_on_validation(stream):
+    block = one_block([random_sequence(stream, 30) for _ in range(8000)])
+    select = Selection(None, Limits(fraction=0.25))
+    [(kept, hashes)] = select([block])
+    assert 0.23 < len(kept) / len(block) < 0.27
+    assert np.array_equal(kept.hashes(), hashes)
+    [(again, _)] = Selection(None, Limits(fraction=0.25))([kept])
+    assert again.tokens == kept.tokens
+    # The validation sequences of a fraction are the same share of it.
+    assert 0.08 < is_validation(hashes, 0.1).mean() < 0.12
+    assert not drawn(hashes, 0.0, 1).any() and drawn(hashes, 1.0, 1).all()
+
+
+def test_held_out_domains_are_found_as_a_plain_text_search_finds_them(stream):
+    # Six letters only, so that domains share their first residues and come by chance.
+    letters = list("LAGKMW")
+    word = lambda n: "".join(stream.choice(letters, n))  # noqa: E731
+    domains = [word(int(n)) for n in stream.integers(4, 16, 60)] + ["L" * 12, "AGVSERTI", "MW"]
+    proteins = [word(int(n)) for n in stream.integers(0, 60, 400)]
+    proteins += [word(5) + d + word(7) for d in domains] + [d[:-1] for d in domains]
+    # A domain that lies across the border of two sequences is in neither.
+    proteins += ["AGVS", "ERTI", "LLLLLL", "LLLLLL"]
+    found = HeldOut(domains[:-1]).contained_in(one_block(proteins))
+    expected = [any(d in p for d in domains[:-1]) for p in proteins]
+    assert found.tolist() == expected
+    assert 60 < sum(expected) < len(proteins)
+    assert HeldOut(["MW"]).contained_in(one_block(["M", "W", "AMWA"])).tolist() == [0, 0, 1]
+    assert not HeldOut([]).contained_in(one_block(proteins)).any()
+
+
+@pytest.mark.parametrize("most", [3, 100, 1 << 24])
+def test_duplicates_agree_with_pandas(stream, most):
+    shards = [stream.integers(0, 2**64, 70, dtype=np.uint64) for _ in range(4)]
+    shards[1][:30], shards[3][10:50], shards[0][7] = shards[0][:30], shards[3][20:60], shards[0][3]
+    shards.insert(2, np.zeros(0, np.uint64))
+    frame = pd.DataFrame(
+        [(s, r, h) for s, shard in enumerate(shards) for r, h in enumerate(shard.tolist())],
+        columns=["shard", "row", "hash"],
+    )
+    late = frame[frame["hash"].duplicated()]
+    expected = [late.loc[late["shard"] == s, "row"].tolist() for s in range(5)]
+    assert [rows.tolist() for rows in duplicates(shards, most)] == expected
+
+
+def test_a_corpus_of_shards_has_each_sequence_once(tmp_path, stream):
+    proteins = [random_sequence(stream, int(n)) for n in stream.integers(20, 90, 400)]
+    held_out = [proteins[5][3:18]]
+    chunks = [[*proteins[:250], proteins[3]], [*proteins[200:], "MK"]]
+    entries = []
+    for i, chunk in enumerate(chunks):
+        select = Selection(HeldOut(held_out), Limits(min_length=20))
+        entries.append(write_protein_shard(tmp_path, f"p{i}", blocks_of(chunk, 37), select, 0.2))
+    counts = join_shards(tmp_path, entries, {"surplus": {"p0": np.array([0, 2])}})
+    assert counts == {
+        "read": 452, "invalid_residue": 0, "too_short": 1, "too_long": 0, "ambiguous": 0,
+        "outside_fraction": 0, "holds_held_out_domain": 1, "duplicate": 51, "surplus": 2,
+        "kept": 397,
+    }  # fmt: skip
+    parts = {part: TokenShards(tmp_path / part) for part in ("train", "valid")}
+    read = {part: [decode(s[i]) for i in range(len(s))] for part, s in parts.items()}
+    assert (
+        len(set(read["train"] + read["valid"])) == 397 == len(parts["train"]) + len(read["valid"])
+    )
+    assert set(read["train"] + read["valid"]) < set(proteins) - {proteins[5]}
+    for part, shards in parts.items():
+        assert shards.lengths.tolist() == [len(s) for s in read[part]]
+        joined = encode("".join(read[part]))
+        assert np.array_equal(shards.residue_counts(), np.bincount(joined, minlength=33))
+        assert shards.index["residues"] == len(joined)
+        assert shards.index["sequences"] == len(shards)
+
+
+def test_development_domains_validate_and_test_domains_are_nowhere(tmp_path, stream):
+    domains = pd.Series([random_sequence(stream, 40) for _ in range(60)])
+    part = pd.Series(["train"] * 40 + ["dev"] * 10 + ["test"] * 10)
+    domains[1], domains[2] = domains[45], "M" + domains[55] + "K"
+    select = Selection(HeldOut(domains[part != "train"]), Limits(min_length=20))
+    entry = write_domain_shard(tmp_path, "all", domains, part, select)
+    assert (entry["train"]["sequences"], entry["valid"]["sequences"]) == (38, 10)
+    assert entry["counts"]["holds_held_out_domain"] == 2
+    assert entry["counts"]["read"] == 50
+
+
+def test_script_streams_a_chunk_and_leaves_no_file_when_it_fails(tmp_path, stream):
+    fasta, held = tmp_path / "p1.fasta.gz", tmp_path / "held_out.parquet"
+    proteins = [random_sequence(stream, 60) for _ in range(500)]
+    text = "".join(f">UPI{i}\n{s[:30]}\n{s[30:]}\n" for i, s in enumerate(proteins))
+    packed = gzip.compress(text.encode())
+    columns = ["id", "protein", "start", "end", "family", "clan", "sequence"]
+    domain = ("a", "P", 1, 20, "PF", "", proteins[9][10:40])
+    write_table(pd.DataFrame([domain], columns=columns), "domains", held)
+    arguments = [
+        "--held-out", held, "--fasta", fasta, "--min-length", 20, "--max-length", 100,
+        "--max-ambiguous", 0.1, "--fraction", 1, "--valid-share", 0.1, "--name", "p1",
+        "--folder", tmp_path / "corpus",
+    ]  # fmt: skip
+    fasta.write_bytes(packed[:-3000])
+    ended = run_script("corpus_shard", *arguments)
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr
+    assert "truncated or damaged" in ended.stderr
+    assert not [path for path in (tmp_path / "corpus").rglob("*") if path.is_file()]
+    fasta.write_bytes(packed)
+    assert run_script("corpus_shard", *arguments).returncode == 0
+    shard = tmp_path / "corpus" / "shards" / "p1.json"
+    joined = run_script("corpus_index", "--shards", shard, "--folder", tmp_path / "corpus")
+    assert joined.returncode == 0, joined.stderr
+    counts = json.loads((tmp_path / "corpus/train/index.json").read_text())["selection"]
+    assert (counts["read"], counts["kept"], counts["holds_held_out_domain"]) == (500, 499, 1)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path, stream):
+    record = f">p\n{random_sequence(stream, 300)}\n"
+    peaks = []
+    for copies in (4000, 40_000):
+        path = tmp_path / f"{copies}.fasta"
+        path.write_text(record * copies)
+        select = Selection(None, Limits())
+        tracemalloc.start()
+        write_protein_shard(tmp_path, str(copies), fasta_blocks(path, 1 << 18), select, 0.01)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]

@@ -1,0 +1,105 @@
+"""Sequences by the thousand: joined tokens and their offsets, so that NumPy does the work.
+
+UniParc has hundreds of millions of sequences; a Python call for each residue, or even several for
+each sequence, would take longer than decompressing them. A block is a few megabytes, whatever the
+size of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice, pairwise
+
+import numpy as np
+import xxhash
+
+from pfamformer.sequences.alphabet import TRANSLATION
+
+# Residues in a block, about: enough to make the cost of a NumPy call small, and still in the cache.
+BLOCK = 1 << 22
+_MASK = (1 << 64) - 1
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive sequences.
+
+    Attributes:
+        tokens: residue tokens of all sequences, joined; ``alphabet.INVALID`` for what is none.
+        offsets: where each sequence starts, and the end of the last, (sequences + 1,), ``int64``.
+    """
+
+    tokens: bytes
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Residues of each sequence, (sequences,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def array(self) -> np.ndarray:
+        """The tokens as an array, (residues,), ``uint8``."""
+        return np.frombuffer(self.tokens, np.uint8)
+
+    def count(self, positions: np.ndarray) -> np.ndarray:
+        """How many of these token positions lie in each sequence, (sequences,)."""
+        rows = np.searchsorted(self.offsets, positions, side="right") - 1
+        return np.bincount(rows, minlength=len(self))
+
+    def hashes(self) -> np.ndarray:
+        """A 64-bit hash (XXH3) of each sequence, (sequences,): equal sequences have equal ones."""
+        tokens, digest = self.tokens, xxhash.xxh3_64_intdigest
+        return np.fromiter(
+            (digest(tokens[start:end]) for start, end in pairwise(self.offsets.tolist())),
+            np.uint64,
+            len(self),
+        )
+
+    def take(self, wanted: np.ndarray) -> Block:
+        """The sequences where ``wanted`` (sequences,) is true."""
+        if wanted.all():
+            return self
+        # Neighbours are copied together: usually few sequences are left out.
+        edges = np.flatnonzero(np.diff(wanted, prepend=False, append=False))
+        bounds = self.offsets[edges].tolist()
+        tokens = b"".join(
+            [self.tokens[s:e] for s, e in zip(bounds[::2], bounds[1::2], strict=True)]
+        )
+        return Block(tokens, offsets_of(self.lengths[wanted]))
+
+
+def offsets_of(lengths: np.ndarray) -> np.ndarray:
+    """Where sequences of these lengths start when they are joined, and the end of the last."""
+    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+
+def mixed(hashes: np.ndarray, salt: int) -> np.ndarray:
+    """Other, independent 64-bit numbers from hashes (the finaliser of SplitMix64).
+
+    One hash then decides several things of a sequence that have nothing to do with each other.
+    """
+    x = hashes + np.uint64(salt * 0x9E3779B97F4A7C15 & _MASK)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def drawn(hashes: np.ndarray, share: float, salt: int) -> np.ndarray:
+    """Which sequences belong to a random ``share`` (0…1) of all, decided by their hashes alone."""
+    if share >= 1:
+        return np.ones(len(hashes), dtype=bool)
+    return mixed(hashes, salt) < np.uint64(share * 2**64)
+
+
+def blocks_of(sequences: Iterable[str], size: int = 8192) -> Iterator[Block]:
+    """Blocks of ``size`` sequences that are in memory already."""
+    waiting = iter(sequences)
+    while some := list(islice(waiting, size)):
+        text = "".join(some).encode("ascii", "replace")
+        lengths = np.fromiter(map(len, some), np.int64, len(some))
+        yield Block(text.translate(TRANSLATION), offsets_of(lengths))
