@@ -39,7 +39,9 @@ rule corpus_shard:
         code=code_digest("corpus_shard"),
         folder=lambda wildcards, output: str(Path(output.entry).parents[1]),
         source=lambda wildcards, input: " ".join(
-            f"--{key} {input[key]}" for key in ("fasta", "proteins", "domains", "split") if key in input.keys()
+            f"--{key} {input[key]}"
+            for key in ("fasta", "proteins", "domains", "split")
+            if key in input.keys()
         ),
         limits=" ".join(
             f"--{key.replace('_', '-')} {getattr(PROJECT.corpora, key)}"
