@@ -8,7 +8,6 @@ Format: https://en.wikipedia.org/wiki/Stockholm_format and the Pfam user manual.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from xopen import xopen
 
 from pfamformer.errors import InputError
-from pfamformer.sequences.fasta import damaged
+from pfamformer.sequences.fasta import DAMAGE, damaged
 
 # Small enough that the lines of a chunk are still in the processor's cache when they are parsed.
 CHUNK_BYTES = 1 << 18
@@ -109,7 +108,7 @@ def read_blocks(path: str | Path) -> Iterator[Block]:
             held = held[start:]
     except FileNotFoundError as error:
         raise InputError(path, "no such file") from error
-    except (EOFError, zlib.error, OSError) as error:
+    except DAMAGE as error:
         raise damaged(path, f"after line {_last_line(number, held)}", error) from error
     if not opens or held.strip():
         if opens:

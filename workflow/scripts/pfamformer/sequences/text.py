@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from xopen import xopen
 
 from pfamformer.errors import InputError
-from pfamformer.sequences.fasta import damaged
+from pfamformer.sequences.fasta import DAMAGE, damaged
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
@@ -25,5 +24,5 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
                 yield number, line.rstrip("\r\n")
     except FileNotFoundError as error:
         raise InputError(path, "no such file") from error
-    except (EOFError, zlib.error, OSError) as error:
+    except DAMAGE as error:
         raise damaged(path, f"after line {number}", error) from error
