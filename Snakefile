@@ -32,6 +32,7 @@ localrules:
     baselines,
     ablation,
     annotate,
+    tasks,
     run_config,
     project_config,
 
@@ -52,6 +53,8 @@ include: "rules/pretrain.smk"
 include: "rules/finetune.smk"
 include: "rules/baselines.smk"
 include: "rules/evaluate.smk"
+include: "rules/tasks.smk"
+include: "rules/function.smk"
 include: "rules/analyse.smk"
 include: "rules/annotate.smk"
 include: "rules/ablate.smk"

@@ -14,7 +14,9 @@ rule project_config:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
     params:
-        settings=json.dumps(PROJECT.model_dump(exclude={"query"}), indent=1, sort_keys=True),
+        settings=json.dumps(
+            PROJECT.model_dump(mode="json", exclude={"query"}), indent=1, sort_keys=True
+        ),
     shell:
         "printf '%s\\n' {params.settings:q} > {output} 2> {log}"
 

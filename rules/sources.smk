@@ -128,6 +128,28 @@ if PROJECT.sources.provider == "embedded":
             "python {input.code[0]} --wheel {input.wheel} --member {params.member}"
             " --output {output} 2> {log}"
 
+    rule embedded_pfam2go:
+        """GO terms of Pfam families, and the profiles of those families."""
+        input:
+            profiles=f"{RESULTS}/sources/wheels/gecco.whl",
+            code=code("embedded_pfam2go"),
+        output:
+            mapping=f"{RESULTS}/sources/go/pfam2go",
+            hmms=f"{RESULTS}/sources/Pfam-A.hmm.gz",
+        log:
+            f"{LOGS}/embedded_pfam2go.log",
+        conda:
+            "../envs/hmmer.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("sources", "mem_mb"),
+            runtime=need("sources", "runtime"),
+        params:
+            code=code_digest("embedded_pfam2go"),
+        shell:
+            "python {input.code[0]} --profiles {input.profiles} --mapping {output.mapping}"
+            " --hmms {output.hmms} 2> {log}"
+
     rule embedded_structure:
         """A protein structure."""
         input:

@@ -12,7 +12,7 @@ from pfamformer.dependencies import code_of
 
 TARGETS = [
     "all", "sources", "domains", "localisation_data", "splits", "corpora", "pretraining",
-    "finetuning", "baselines", "table_3", "figure_6", "report",
+    "finetuning", "baselines", "table_3", "figure_6", "report", "tasks", "table_6", "go_baselines",
 ]  # fmt: skip
 
 
@@ -36,6 +36,8 @@ def test_every_target_can_be_planned(copy, configuration):
     pretend_sources(copy, 200)
     files = [] if configuration == "config" else ["--configfile", f"config/{configuration}.yaml"]
     for target in TARGETS:
+        if configuration == "full" and target in ("table_6", "go_baselines"):
+            continue  # its sources hold no annotations
         planned = snakemake(copy, target, "-n", *files)
         assert planned.returncode == 0, (target, planned.stderr[-2000:])
 

@@ -10,6 +10,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -381,6 +382,7 @@ class AblationSettings(Settings):
     )
 
 
+<<<<<<< HEAD
 class AnalysisSettings(Settings):
     """What is looked at in pretrained networks."""
 
@@ -396,6 +398,78 @@ class AnalysisSettings(Settings):
     )  # fmt: skip
     permutations: int = setting(
         "Permutations behind a p-value", "permutations", 9999, ge=99, le=1_000_000
+=======
+class GoSettings(Settings):
+    """Gene Ontology: what is learnt before a date and asked after it."""
+
+    dev_from: date = setting("First day of the development period", "date")
+    test_from: date = setting("First day of the test period", "date")
+    end: date | None = setting("First day that does not exist yet; null: none", "date", None)
+    knowledge: Literal["none", "limited", "none or limited"] = setting(
+        "Test proteins: without experimental annotation before ('none'), with one in another "
+        "ontology only ('limited'), or both",
+        default="none",
+    )
+    evidence: list[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,3}$")]] = setting(
+        "Evidence codes that count; the default is what CAFA calls experimental", "codes",
+        ["EXP", "IDA", "IPI", "IMP", "IGI", "IEP", "TAS", "IC"], min_length=1,
+    )  # fmt: skip
+    min_train_proteins: int = setting(
+        "Training proteins that a term must have to be predicted", "proteins", 20, ge=1, le=100_000
+    )
+    max_proteins: int | None = setting(
+        "Annotated proteins drawn at most; null: all", "proteins", None, ge=10
+    )
+    max_reject_share: float = setting(
+        "Largest share of broken rows of the annotation file that is left out rather than refused",
+        "share", 0.001, ge=0, le=1,
+    )  # fmt: skip
+    sensitivity: float = setting(
+        "Sensitivity of the search for neighbours (-s of MMseqs2)", "none", 7.5, ge=1, le=7.5
+    )
+    domains: bool = setting(
+        "Also predict through Pfam families: needs go/pfam2go and Pfam-A.hmm.gz among the sources",
+        default=False,
+    )
+
+
+class ContactsSettings(Settings):
+    """Residue contacts of protein structures."""
+
+    max_distance: float = setting(
+        "Distance between Cβ atoms (Cα of glycine) below which two residues touch", "Å", 8.0,
+        gt=0, le=50,
+    )  # fmt: skip
+    min_length: int = setting("Shortest chain kept", "residues", 20, ge=1, le=10_000)
+
+
+TapeTask = Literal[
+    "remote_homology", "secondary_structure", "proteinnet", "fluorescence", "stability"
+]
+
+
+class TaskFileSettings(Settings):
+    """A task in a file of one's own."""
+
+    format: Literal["tape", "tape_tsv", "scope_tsv", "flip"] = setting(
+        "'tape': archive of TAPE (LMDB or JSON); 'tape_tsv': TSV with split, domain, fold, "
+        "sequence; 'scope_tsv': TSV with sid, fold, superfamily, seq; 'flip': folder with "
+        "sequences.fasta, sampled.fasta and mask.fasta"
+    )
+    path: str = setting("File or folder", min_length=1)
+
+
+class TasksSettings(Settings):
+    """Tasks beside families; each becomes a table under results/<project>/tasks."""
+
+    go: GoSettings | None = setting("Gene Ontology; null: left out", default=None)
+    contacts: ContactsSettings = setting("Residue contacts", default=ContactsSettings())
+    tape: list[TapeTask] = setting(
+        "TAPE tasks whose archives are among the sources (tape/<task>.tar.gz)", "tasks", []
+    )
+    files: dict[Name, TaskFileSettings] = setting(
+        "Tasks in files of one's own, by name", "none", {}
+>>>>>>> 8691bde (Gene Ontology task, metrics held to cafaeval, baselines, table 6, residue contacts)
     )
 
 
@@ -412,6 +486,7 @@ class Project(Settings):
         "Localisation data set", default=LocalisationSettings()
     )
     corpora: CorporaSettings = setting("Pretraining corpora", default=CorporaSettings())
+    tasks: TasksSettings = setting("Other tasks", default=TasksSettings())
     evaluation: EvaluationSettings = setting("Evaluation", default=EvaluationSettings())
     analysis: AnalysisSettings = setting("Analyses", default=AnalysisSettings())
     resources: ResourcesSettings = setting("Resources", default=ResourcesSettings())
@@ -604,6 +679,13 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
         problems.append(f"sources.{provider}: is required by sources.provider = {provider!r}")
     if project.splits.test_share + project.splits.dev_share >= 1:
         problems.append("splits.dev_share: test_share + dev_share must be < 1")
+    if project.tasks.go is not None:
+        go = project.tasks.go
+        days = [go.dev_from, go.test_from, *([go.end] if go.end else [])]
+        if days != sorted(set(days)):
+            problems.append("tasks.go.test_from: dev_from < test_from < end must hold")
+    both = sorted({"go", "contacts", *project.tasks.tape} & project.tasks.files.keys())
+    problems += [f"tasks.files.{name}: is the name of another task" for name in both]
     pretraining = project.runs_of("pretrain")
     problems += [
         f"analysis.runs: must be pretraining runs, {', '.join(pretraining)} (got {name!r})"

@@ -68,6 +68,21 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("model_length", _WHOLE),
         ],
         "query": [("protein", _TEXT), ("length", _WHOLE), ("description", _TEXT)],
+        "terms": [
+            ("term", _TEXT), ("ontology", _TEXT), ("name", _TEXT), ("parents", _TEXT),
+            ("train_proteins", _WHOLE), ("information", _REAL), ("predicted", pa.bool_()),
+        ],
+        "annotations": [
+            ("protein", _TEXT), ("term", _TEXT), ("ontology", _TEXT), ("part", _TEXT),
+            ("direct", pa.bool_()), ("negative", pa.bool_()),
+        ],
+        "neighbours": [
+            ("query", _TEXT), ("target", _TEXT), ("identity", _REAL), ("bits", _REAL),
+        ],
+        "task": [
+            ("id", _TEXT), ("sequence", _TEXT), ("label", _TEXT), ("value", _REAL), ("part", _TEXT),
+        ],
+        "contacts": [("id", _TEXT), ("first", _WHOLE), ("second", _WHOLE)],
         "metrics": [
             ("step", _WHOLE), ("part", _TEXT), ("tokens", pa.int64()), ("loss", _REAL),
             ("accuracy", _REAL), ("tokens_per_second", _REAL), ("memory_mb", _REAL),

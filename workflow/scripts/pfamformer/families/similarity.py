@@ -147,6 +147,47 @@ def search(
         return _read_hits(folder / "hits.tsv", queries["id"], targets["id"])
 
 
+def find_neighbours(
+    queries: pd.DataFrame,
+    targets: pd.DataFrame,
+    threads: int,
+    sensitivity: float = 7.5,
+    max_evalue: float = 1e-3,
+) -> pd.DataFrame:
+    """Targets similar to each query, by ``mmseqs easy-search``.
+
+    Unlike :func:`search` it is heuristic and judges by E-value: for large databases of whole
+    proteins, to find relatives and not to prove that there are none.
+
+    Args:
+        queries, targets: columns ``id`` and ``sequence``.
+        sensitivity: 1 (fast) to 7.5 (finds most).
+        max_evalue: CAFA's and GOLabeler's bound.
+
+    Returns:
+        Columns ``query``, ``target``, ``identity`` (of aligned columns, 0–1), ``bits``.
+    """
+    columns = ["query", "target", "identity", "bits"]
+    if queries.empty or targets.empty:
+        return pd.DataFrame({name: [] for name in columns})
+    with tempfile.TemporaryDirectory(prefix="pfamformer-mmseqs-") as name:
+        folder = Path(name)
+        for role, table in (("queries", queries), ("targets", targets)):
+            _write_numbered(folder / f"{role}.fasta", table["sequence"])
+        # 500 hits are BLAST's own limit.
+        _mmseqs(
+            "easy-search", folder / "queries.fasta", folder / "targets.fasta",
+            folder / "hits.tsv", folder / "tmp", "-s", sensitivity, "-e", max_evalue,
+            "--max-seqs", 500, "--format-output", "query,target,fident,bits", threads=threads,
+        )  # fmt: skip
+        hits = pd.read_csv(folder / "hits.tsv", sep="\t", names=columns)
+    for role, table in (("query", queries), ("target", targets)):
+        hits[role] = table["id"].to_numpy()[hits[role]]
+    # A target may align twice: its best alignment counts.
+    hits = hits.sort_values(["query", "bits", "target"], ascending=[True, False, True])
+    return hits.drop_duplicates(["query", "target"], ignore_index=True)
+
+
 def over_threshold(pairs: pd.DataFrame, min_identity: float, min_coverage: float) -> pd.Series:
     """Which alignments reach ``min_identity`` and cover ``min_coverage`` of *both* sequences."""
     return (

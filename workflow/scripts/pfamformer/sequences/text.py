@@ -11,15 +11,17 @@ from pfamformer.errors import InputError
 from pfamformer.sequences.fasta import DAMAGE, damaged
 
 
-def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Yield (number from 1, line without its end).
+def read_lines(path: str | Path, encoding: str = "latin-1") -> Iterator[tuple[int, str]]:
+    """Yield (number from 1, line without its end); bytes outside the encoding become U+FFFD.
 
     Raises:
         InputError: the file is missing, truncated or damaged.
     """
     number = 0
     try:
-        with xopen(path, "rt", threads=0, encoding="latin-1", newline="\n") as lines:
+        with xopen(
+            path, "rt", threads=0, encoding=encoding, errors="replace", newline="\n"
+        ) as lines:
             for number, line in enumerate(lines, 1):
                 yield number, line.rstrip("\r\n")
     except FileNotFoundError as error:

@@ -1,0 +1,88 @@
+# Task data beside families: Gene Ontology, residue contacts, TAPE and files of one's own.
+
+STRUCTURE_FILES = (
+    [f"{RESULTS}/sources/structures/{name}.pdb" for name in STRUCTURES]
+    if PROJECT.sources.provider == "embedded"
+    else []
+)
+GO = PROJECT.tasks.go
+GO_TABLES = ["terms", "annotations", "proteins"] if GO else []
+
+
+rule tasks:
+    """The tables of all configured tasks."""
+    input:
+        expand(f"{RESULTS}/tasks/go/{{table}}.parquet", table=GO_TABLES),
+        [f"{RESULTS}/tasks/contacts/task.parquet"] if STRUCTURE_FILES else [],
+
+
+if GO:
+
+    rule go_task:
+        """Annotations with experimental evidence, propagated; parts by date."""
+        input:
+            ontology=f"{RESULTS}/sources/go/go.obo",
+            annotations=f"{RESULTS}/sources/go/goa_human.gaf.gz",
+            sequences=f"{RESULTS}/sources/pfamseq.gz",
+            code=code("go_task"),
+        output:
+            terms=f"{RESULTS}/tasks/go/terms.parquet",
+            annotations=f"{RESULTS}/tasks/go/annotations.parquet",
+            proteins=f"{RESULTS}/tasks/go/proteins.parquet",
+            rejects=f"{RESULTS}/tasks/go/rejects.tsv",
+            summary=f"{RESULTS}/tasks/go/summary.json",
+        log:
+            f"{LOGS}/go_task.log",
+        conda:
+            "../envs/tables.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("light", "mem_mb"),
+            runtime=need("light", "runtime"),
+        params:
+            code=code_digest("go_task"),
+            evidence=GO.evidence,
+            dev_from=str(GO.dev_from),
+            test_from=str(GO.test_from),
+            end=f"--end {GO.end}" if GO.end else "",
+            knowledge=GO.knowledge,
+            min_train_proteins=GO.min_train_proteins,
+            max_proteins=f"--max-proteins {GO.max_proteins}" if GO.max_proteins else "",
+            max_reject_share=GO.max_reject_share,
+            seed=PROJECT.seed,
+        shell:
+            "python {input.code[0]} --ontology {input.ontology} --annotations {input.annotations}"
+            " --sequences {input.sequences} --evidence {params.evidence}"
+            " --dev-from {params.dev_from} --test-from {params.test_from} {params.end}"
+            " --knowledge {params.knowledge:q} --min-train-proteins {params.min_train_proteins}"
+            " {params.max_proteins} --max-reject-share {params.max_reject_share}"
+            " --seed {params.seed} --terms {output.terms}"
+            " --task-annotations {output.annotations} --proteins {output.proteins}"
+            " --rejects {output.rejects} --summary {output.summary} 2> {log}"
+
+
+rule contacts:
+    """Chains with their whole sequence, and pairs of residues nearer than the threshold."""
+    input:
+        structures=STRUCTURE_FILES,
+        code=code("contacts"),
+    output:
+        task=f"{RESULTS}/tasks/contacts/task.parquet",
+        contacts=f"{RESULTS}/tasks/contacts/contacts.parquet",
+        rejects=f"{RESULTS}/tasks/contacts/rejects.tsv",
+    log:
+        f"{LOGS}/contacts.log",
+    conda:
+        "../envs/tables.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    params:
+        code=code_digest("contacts"),
+        max_distance=PROJECT.tasks.contacts.max_distance,
+        min_length=PROJECT.tasks.contacts.min_length,
+    shell:
+        "python {input.code[0]} --structures {input.structures}"
+        " --max-distance {params.max_distance} --min-length {params.min_length}"
+        " --task {output.task} --contacts {output.contacts} --rejects {output.rejects} 2> {log}"

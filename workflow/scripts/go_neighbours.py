@@ -1,0 +1,32 @@
+"""Call GO terms of similar training proteins: by best identity, and by a vote of bit scores."""
+
+import argparse
+
+from pfamformer.command import run
+from pfamformer.methods.term_neighbours import BEST_IDENTITY, BIT_SCORE_VOTE, neighbours, predict
+from pfamformer.tables import write_table
+from pfamformer.tasks.go import read_task
+
+
+def main() -> None:
+    """Parse, search, score, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--terms", required=True, help="terms.parquet")
+    parser.add_argument("--annotations", required=True, help="annotations.parquet")
+    parser.add_argument("--proteins", required=True, help="proteins.parquet")
+    parser.add_argument("--sensitivity", type=float, required=True, help="-s of MMseqs2")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--neighbours", required=True, help="output: neighbours.parquet")
+    parser.add_argument("--identity-calls", required=True, help="output: calls.parquet")
+    parser.add_argument("--vote-calls", required=True, help="output: calls.parquet")
+    arguments = parser.parse_args()
+    task = read_task(arguments.terms, arguments.annotations, arguments.proteins)
+    hits = neighbours(task, task.held_out, arguments.threads, arguments.sensitivity)
+    calls = predict(task, hits, "neighbours")
+    write_table(hits, "neighbours", arguments.neighbours)
+    write_table(calls[BEST_IDENTITY], "calls", arguments.identity_calls)
+    write_table(calls[BIT_SCORE_VOTE], "calls", arguments.vote_calls)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,111 @@
+"""Function: Fmax and Smin of every method that calls GO terms, with its curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pfamformer.report.figures import COLOURS, STYLE, plt
+from pfamformer.report.items import Column, Item
+
+NAMES = {"mfo": "molecular function", "bpo": "biological process", "cco": "cellular component"}
+
+
+def draw(curves: pd.DataFrame) -> Figure:
+    """Precision against recall (above) and misinformation against remaining uncertainty (below).
+
+    Args:
+        curves: columns ``ontology``, ``method``, ``precision``, ``recall``, ``remaining``,
+            ``wrong``, ``f``, ``s``.
+    """
+    shown = [name for name in NAMES if name in set(curves["ontology"])]
+    methods = list(dict.fromkeys(curves["method"]))
+    with matplotlib.rc_context(STYLE):
+        figure, axes = plt.subplots(2, len(shown), figsize=(3.4 * len(shown), 6.4), squeeze=False)
+        for column, name in enumerate(shown):
+            for colour, method in zip(COLOURS * len(methods), methods, strict=False):
+                rows = curves[(curves["ontology"] == name) & (curves["method"] == method)]
+                if rows.empty:
+                    continue
+                upper, lower = axes[:, column]
+                _line(upper, rows, "recall", "precision", rows["f"].idxmax(), colour, method)
+                _line(lower, rows, "remaining", "wrong", rows["s"].idxmin(), colour, method)
+            upper.set(title=NAMES[name], xlabel="recall", ylabel="precision",
+                      xlim=(0, 1), ylim=(0, 1))  # fmt: skip
+            # Calling everything is wrong by hundreds of bits: only the useful corner is shown.
+            least = curves.loc[curves["ontology"] == name, "s"].min()
+            lower.set(xlabel="remaining uncertainty (bits)", ylabel="misinformation (bits)",
+                      xlim=(0, 1.6 * least), ylim=(0, 1.6 * least))  # fmt: skip
+        axes[0, 0].legend(loc="upper right", fontsize="small")
+    return figure
+
+
+def _line(axis, rows: pd.DataFrame, x: str, y: str, best: int, colour: str, label: str) -> None:
+    axis.plot(rows[x], rows[y], color=colour, label=label)
+    axis.plot(rows.loc[best, x], rows.loc[best, y], "o", color=colour, markersize=4)
+
+
+def describe(table: pd.DataFrame, identity: pd.DataFrame, summary: Mapping) -> Item:
+    """The item of the report."""
+    text = []
+    for name, long_name in NAMES.items():
+        rows = table[table["ontology"] == name]
+        if rows.empty:
+            continue
+        best = rows.loc[rows["fmax"].idxmax()]
+        counts = summary["ontologies"][name]
+        text.append(
+            f"{long_name.capitalize()}: {counts['train']:,} training proteins, "
+            f"{best['proteins']:,} test proteins, {counts['predicted_terms']:,} of "
+            f"{counts['terms']:,} terms have enough training proteins. "
+            f"Highest Fmax: {best['fmax']:.3f}, {best['method']}."
+        )
+    known, called = int(table["negatives"].max()), int(table["negatives_called"].sum())
+    text += [
+        _far(identity),
+        f"Annotations are open-ended: a term that is not annotated may still be true, so precision "
+        f"and misinformation are too pessimistic. What is known not to hold (NOT) are at most "
+        f"{known} facts about the test proteins of one ontology; all methods together call "
+        f"{called} of them at their best threshold.",
+    ]
+    return Item(
+        name="go_baselines",
+        section="function",
+        title="Gene Ontology terms",
+        caption="Best F over thresholds (Fmax, higher is better) and least semantic distance "
+        "(Smin, bits, lower is better) on proteins that had no experimental annotation before the "
+        "test date; intervals by bootstrap over proteins. Dots mark the best thresholds.",
+        text=[paragraph for paragraph in text if paragraph],
+        figure="go_baselines.svg",
+        numbers="go_baselines.tsv",
+        columns=[
+            Column("ontology", "Ontology", "text"),
+            Column("method", "Method", "text"),
+            Column("proteins", "Proteins", digits=0),
+            Column("coverage", "Coverage", digits=2),
+            Column("fmax", "Fmax", "interval", 3),
+            Column("weighted_fmax", "Weighted Fmax", digits=3),
+            Column("smin", "Smin", "interval", 2),
+            Column("negatives_called", "Known negatives called", digits=0),
+        ],
+        rank=7,
+    )
+
+
+def _far(identity: pd.DataFrame) -> str:
+    """How the best method does far from the training proteins, against near."""
+    rows = identity[identity["ontology"] == "mfo"]
+    if rows.empty:
+        return ""
+    mean = (rows["fmax"] * rows["proteins"]).groupby(rows["method"]).sum()
+    rows = rows[rows["method"] == mean.idxmax()]
+    said = ", ".join(
+        f"{r.fmax:.3f} ({r.identity}, {r.proteins} proteins)" for r in rows.itertuples()
+    )
+    return (
+        "By identity to the most similar training protein, Fmax in molecular function of "
+        f"{mean.idxmax()}: {said}."
+    )

@@ -1,0 +1,1 @@
+"""Task data: what other databases say about proteins, made into tables with a split."""
