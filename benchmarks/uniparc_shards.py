@@ -24,7 +24,8 @@ from common import ROOT, compare, in_turn, parser, write
 from pfamformer.families.corpora import HeldOut, Limits, Selection
 from pfamformer.families.corpus_shard import write_protein_shard
 from pfamformer.sequences.blocks import BLOCK
-from pfamformer.sequences.fasta import fasta_blocks, read_fasta
+from pfamformer.sequences.fasta import read_fasta
+from pfamformer.sequences.fasta_blocks import fasta_blocks
 from pfamformer.tables import read_table
 
 LIMITS = Limits(min_length=20, max_length=100_000, max_ambiguous=0.1)

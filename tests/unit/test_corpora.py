@@ -20,7 +20,7 @@ from pfamformer.families.corpus_index import join_shards
 from pfamformer.families.corpus_shard import write_domain_shard, write_protein_shard
 from pfamformer.sequences.alphabet import decode, encode
 from pfamformer.sequences.blocks import blocks_of, drawn
-from pfamformer.sequences.fasta import fasta_blocks
+from pfamformer.sequences.fasta_blocks import fasta_blocks
 from pfamformer.sequences.shards import TokenShards
 from pfamformer.tables import write_table
 

@@ -8,7 +8,7 @@ from pfamformer.command import atomic_path, log, run
 from pfamformer.families.corpora import HeldOut, Limits, Selection
 from pfamformer.families.corpus_shard import write_domain_shard, write_protein_shard
 from pfamformer.sequences.blocks import blocks_of
-from pfamformer.sequences.fasta import fasta_blocks
+from pfamformer.sequences.fasta_blocks import fasta_blocks
 from pfamformer.tables import read_table
 
 
