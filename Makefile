@@ -1,14 +1,10 @@
-# pfamformer. On a fresh machine: `make demo` and `make test`. Each target sets up .venv by itself.
-#
-#   make demo        the whole workflow on real proteins -> results/demo/report.html
-#   make test        every test        make test-unit   the fast ones
-#   make test-slurm  on a real SLURM   make lint        style, workflow lint, schema drift
-#   make bench       ours against the peers -> benchmarks/results/ (needs the finished demo)
+# pfamformer. On a fresh machine: `make demo` and `make test`; each target sets up .venv by itself.
+# `make help` lists the targets.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: demo test test-unit test-slurm bench lint format setup
+.PHONY: help demo test test-unit test-slurm bench lint format setup
 
 CORES ?= $(shell nproc)
 VENV ?= .venv
@@ -17,40 +13,44 @@ export PATH := $(BIN):$(PATH)
 # No byte code beside the sources: the tree stays as git has it.
 export PYTHONDONTWRITEBYTECODE := 1
 
-demo: setup
-	snakemake --cores $(CORES) --rerun-incomplete --show-failed-logs --quiet host
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | column -t -s $$'\t'
+	@echo 'CORES=N limits the cores, VENV=folder chooses the environment, PYTHON=… its interpreter.'
+
+demo: setup ## The whole workflow on real proteins: results/demo/report.html (minutes)
+	snakemake --cores $(CORES) --rerun-incomplete --quiet host
 	@echo "The report: $(abspath results/demo/report.html)"
 
-test: setup
+test: setup ## Every test
 	bash tests/system_packages.sh
 	pytest
 
-test-unit: setup
+test-unit: setup ## The fast tests
 	pytest tests/unit
 
-test-slurm: setup
+test-slurm: setup ## Tests on a real SLURM
 	bash tests/system_packages.sh
 	pytest tests/slurm
 
 # One program after the other: each times two ways in turn and wants the machine for itself.
-bench: demo
+bench: demo ## Ours against the peers: benchmarks/results/ (wants the machine for itself)
 	for program in $(filter-out benchmarks/common.py,$(wildcard benchmarks/*.py)); do \
 	    echo "== $$program"; python $$program $(QUICK); done
 
-lint: setup
+lint: setup ## Style, workflow lint, drift of generated files
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile rules
 	snakemake --lint
 	python workflow/scripts/write_schema.py --check config/schema.json
 
-format: setup
+format: setup ## Format the code, write generated files again
 	ruff check --fix .
 	ruff format .
 	snakefmt Snakefile rules
 	python workflow/scripts/write_schema.py config/schema.json
 
-setup: $(VENV)/.complete
+setup: $(VENV)/.complete ## The virtual environment alone
 
 # Stale when pyproject.toml is newer. A half-made environment has no .complete and is made again.
 $(VENV)/.complete: pyproject.toml

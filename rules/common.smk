@@ -9,6 +9,8 @@ sys.path.insert(0, str(SCRIPTS))
 from pfamformer.config import resolve
 from pfamformer.dependencies import code_of, digest, put_interpreter_first
 from pfamformer.errors import InputError
+from pfamformer.plan import Job as PlannedJob
+from pfamformer.plan import banner, closing, failures
 from pfamformer.sources.wheels import WHEELS
 
 put_interpreter_first()
