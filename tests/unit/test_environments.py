@@ -13,12 +13,9 @@ PYPI_NAME = {
     "pytorch": "torch",
     "huggingface_hub": "huggingface-hub",
     "matplotlib-base": "matplotlib",
-<<<<<<< HEAD
     "python-isal": "isal",
     "python-xxhash": "xxhash",
-=======
     "python-lmdb": "lmdb",
->>>>>>> 8691bde (Gene Ontology task, metrics held to cafaeval, baselines, table 6, residue contacts)
 }
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
 
@@ -72,12 +69,9 @@ def test_rules_import_only_what_their_environment_has():
         "Bio": "biopython",
         "torch": "pytorch",
         "matplotlib": "matplotlib-base",
-<<<<<<< HEAD
         "xxhash": "python-xxhash",
         "isal": "python-isal",
-=======
         "lmdb": "python-lmdb",
->>>>>>> 8691bde (Gene Ontology task, metrics held to cafaeval, baselines, table 6, residue contacts)
     }
     for rules in (ROOT / "rules").glob("*.smk"):
         blocks = re.split(r"\n\s*rule (?=\w+:)", rules.read_text())[1:]

@@ -382,7 +382,6 @@ class AblationSettings(Settings):
     )
 
 
-<<<<<<< HEAD
 class AnalysisSettings(Settings):
     """What is looked at in pretrained networks."""
 
@@ -398,7 +397,9 @@ class AnalysisSettings(Settings):
     )  # fmt: skip
     permutations: int = setting(
         "Permutations behind a p-value", "permutations", 9999, ge=99, le=1_000_000
-=======
+    )
+
+
 class GoSettings(Settings):
     """Gene Ontology: what is learnt before a date and asked after it."""
 
@@ -469,7 +470,6 @@ class TasksSettings(Settings):
     )
     files: dict[Name, TaskFileSettings] = setting(
         "Tasks in files of one's own, by name", "none", {}
->>>>>>> 8691bde (Gene Ontology task, metrics held to cafaeval, baselines, table 6, residue contacts)
     )
 
 

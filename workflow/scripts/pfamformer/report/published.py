@@ -17,14 +17,11 @@ TABLE_3: dict[str, float] = {
 }
 #: Families among which the study's table 3 chooses.
 TABLE_3_FAMILIES = 17_929
-<<<<<<< HEAD
 #: Table 5: norm of the antisymmetric part of attention, mean and standard deviation.
 TABLE_5 = {"trained": (1.397, 1e-6), "untrained": (0.192, 0.010)}
-=======
 #: Table 6: annotated proteins of CAFA3, and those with more than one appearance.
 TABLE_6: dict[str, tuple[int, int]] = {
     "bpo": (62_342, 603),
     "cco": (14_534, 219),
     "mfo": (9_138, 377),
 }
->>>>>>> 8691bde (Gene Ontology task, metrics held to cafaeval, baselines, table 6, residue contacts)
