@@ -116,7 +116,12 @@ def parse_seed(
                 writer.write(reader.take())
         writer.write(reader.take())
         if not reader.families:
-            raise InputError(path, "no family in this file", remedy="Is it a Stockholm seed file?")
+            raise InputError(
+                path,
+                "no family in this file",
+                record="line 1",
+                remedy="Is it a Stockholm seed file?",
+            )
         judge(path, reader.rejects, reader.rows, limits.max_reject_share)
         writer.close()
         rejects = _name_copies(reader.rejects, writer.temporary)

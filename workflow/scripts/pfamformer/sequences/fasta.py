@@ -6,7 +6,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -34,8 +34,17 @@ def read_fasta(path: str | Path) -> Iterator[tuple[str, str]]:
                 yield entry.name, entry.sequence
     except FileNotFoundError as error:
         raise InputError(path, "no such file") from error
-    except (*DAMAGE, dnaio.FileFormatError) as error:
-        raise damaged(path, record, error) from error
+    except (*DAMAGE, dnaio.FileFormatError, UnicodeDecodeError) as error:
+        raise damaged(path, f"{record}, {_readable(path)}", error) from error
+
+
+def _readable(path: str | Path) -> str:
+    """How far a damaged file can be read; only counted when it is needed."""
+    number = 0
+    with suppress(*DAMAGE), xopen(path, "rb", threads=0) as lines:
+        for number, _ in enumerate(lines, 1):  # noqa: B007
+            pass
+    return f"readable to line {number}"
 
 
 def damaged(path: str | Path, record: str, error: Exception) -> InputError:

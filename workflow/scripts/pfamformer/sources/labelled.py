@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from pfamformer.errors import InputError
@@ -253,8 +253,15 @@ def read_proteins(path: str | Path) -> dict[str, str]:
         if not name or name in proteins:
             raise InputError(
                 path,
-                "the protein has no name" if not name else "occurs a second time",
-                record=f"record {number} {name}".rstrip(),
+                f"protein {name} occurs a second time" if name else "a protein without a name",
+                record=f"line {_header_line(path, number)}",
+                remedy="Give each protein one record with a name of its own",
             )
         proteins[name] = sequence.upper()
     return proteins
+
+
+def _header_line(path: str | Path, record: int) -> int:
+    """The line of a FASTA file where its n-th record starts; only looked up for a message."""
+    headers = (number for number, line in read_lines(path) if line.startswith(">"))
+    return next(islice(headers, record - 1, None))
