@@ -36,6 +36,8 @@ for _letter in RESIDUES:
 _RESIDUES[ord("\n")] = ord("\n")
 _RESIDUES = bytes(_RESIDUES)
 _HEAD = re.compile(rb"# STOCKHOLM[^\n]*\n((?:#=GF [^\n]*\n)*)((?:#=GS [^\n]*\n)*)")
+# What follows the '#' of residue and column markup.
+_TAGS = np.frombuffer(b"=GR =GC ", np.uint32)
 # Features that the families table holds.
 _FEATURE = re.compile(r"^#=GF[ \t]+(ID|AC|DE|GA|CL)[ \t]+(.*)$", re.MULTILINE)
 
@@ -307,10 +309,11 @@ def _aligned_rows(lines: np.ndarray) -> np.ndarray | None:
     """The rows among equally long lines, shape (rows, width); ``None`` if others are not markup."""
     if lines.shape[1] < 5 or (lines[:, -1] != ord("\n")).any():
         return None
-    tags = lines[:, :5].copy().view("S5")[:, 0]
-    markup = (tags == b"#=GR ") | (tags == b"#=GC ")
-    rows = np.flatnonzero(~markup)
-    if not len(rows) or (lines[rows, 0] == ord("#")).any():
+    # Four bytes as one number: comparing numbers is several times faster than comparing text.
+    tags = lines[:, 1:5].copy().view(np.uint32)[:, 0]
+    hashes = lines[:, 0] == ord("#")
+    rows = np.flatnonzero(~hashes)
+    if not len(rows) or (hashes & (tags != _TAGS[0]) & (tags != _TAGS[1])).any():
         return None
     return lines.take(rows, axis=0) if len(rows) < len(lines) else lines
 

@@ -1,0 +1,139 @@
+"""Reading Pfam-A.seed.gz: ours against Biopython's reader and against decompressing alone.
+
+python benchmarks/parse_seed.py --seed results/demo/sources/Pfam-A.seed.gz
+
+The entries of the given seed file are repeated, each copy with a tenth of its residues replaced, to
+10,000, 100,000 and 1,000,000 rows.
+"""
+
+import gzip
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from Bio import AlignIO
+from xopen import xopen
+
+from common import ROOT, compare, in_turn, parser, write
+from pfamformer.families.seed import Limits, parse_seed
+from pfamformer.sequences.stockholm import read_blocks
+
+# Share of residues replaced in a copy: rows stay alike, as in a real family, and gzip cannot cheat.
+REPLACED = 0.1
+AMINO = np.frombuffer(b"ACDEFGHIKLMNPQRSTVWY", np.uint8)
+
+
+def main() -> None:
+    """Compare on 100,000 rows; then time and memory of the script at three sizes."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--seed", default="results/demo/sources/Pfam-A.seed.gz")
+    arguments = arguments.parse_args()
+    sizes = [1_000, 3_000] if arguments.quick else [10_000, 100_000, 1_000_000]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = {size: folder / f"{size}.sto.gz" for size in sizes}
+        read = {size: copies(arguments.seed, path, size) for size, path in files.items()}
+        middle = files[sizes[1]]
+        seconds = in_turn(
+            arguments.repeats,
+            pfamformer=lambda: parse_seed(middle, folder / "d", Limits(1, 1.0, 1.0)),
+            biopython=lambda: biopython(middle),
+            zlib=lambda: decompress(gzip.open, middle),
+            isal=lambda: decompress(partial(xopen, threads=0), middle),
+        )
+        rows = [compare("parse, peers and decompressing alone", seconds, rows=read[sizes[1]])]
+        measured = [script(files[size], read[size], folder) for size in sizes]
+    exponent = growth(measured)
+    print(f"time grows with rows to the power {exponent:.3f}, ratio={exponent:.3f}")
+    rows.append({"comparison": "growth", "sizes": measured, "exponent": exponent})
+    if not arguments.quick:
+        write("parse_seed", rows, ("biopython", "isal", "pyarrow", "numpy"))
+
+
+def copies(source: str, path: Path, rows: int) -> int:
+    """Write at least this many rows; returns how many."""
+    stream = np.random.default_rng(1)
+    # Rows without a place, such as faults planted in test data, would stop Biopython.
+    texts = [
+        b"".join(
+            line
+            for line in block.text.splitlines(keepends=True)
+            if line.startswith(b"#") or b"/" in line
+        )
+        for block in read_blocks(source)
+    ]
+    entries = [(text, *residues(text)) for text in texts]
+    written = number = 0
+    with gzip.open(path, "wb", compresslevel=6) as out:
+        while written < rows:
+            for text, positions, count in entries:
+                number += 1
+                letters = np.frombuffer(text, np.uint8).copy()
+                hit = positions[stream.random(len(positions)) < REPLACED]
+                letters[hit] = stream.choice(AMINO, len(hit))
+                head, _, rest = letters.tobytes().partition(b"#=GF AC")
+                out.write(
+                    b"%b#=GF AC   PF%07d.1\n%b//\n" % (head, number, rest.partition(b"\n")[2])
+                )
+                written += count
+                if written >= rows:
+                    break
+    return written
+
+
+def residues(text: bytes) -> tuple[np.ndarray, int]:
+    """Positions of all residues in the aligned rows of an entry, and the number of rows."""
+    position, found, rows = 0, [], 0
+    for line in text.split(b"\n"):
+        if line and not line.startswith(b"#"):
+            start = line.rindex(b" ") + 1
+            found.append(np.arange(position + start, position + len(line)))
+            rows += 1
+        position += len(line) + 1
+    positions = np.concatenate(found)
+    return positions[np.frombuffer(text, np.uint8)[positions] >= ord("A")], rows
+
+
+def biopython(path: Path) -> int:
+    """All rows by Biopython."""
+    with gzip.open(path, "rt") as text:
+        return sum(len(alignment) for alignment in AlignIO.parse(text, "stockholm"))
+
+
+def decompress(opener: Callable, path: Path) -> None:
+    """Read to the end and do nothing with it."""
+    with opener(path, "rb") as file:
+        while file.read(1 << 18):
+            pass
+
+
+def script(path: Path, rows: int, folder: Path) -> dict:
+    """Seconds and peak memory of the workflow's script in a process of its own."""
+    command = [
+        sys.executable, ROOT / "workflow/scripts/parse_seed.py", "--seed", path, "--domains",
+        folder / "d", "--rejects", folder / "r.tsv", "--max-reject-share", 1,
+    ]  # fmt: skip
+    child = subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    assert status == 0
+    # Processor time, not the clock: other work on the machine does not count.
+    seconds, memory = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    print(f"script, {rows} rows: {seconds:.2f} s of processor time, {memory:.0f} MiB", flush=True)
+    return {"rows": rows, "processor_seconds": seconds, "peak_mib": memory}
+
+
+def growth(measured: list[dict]) -> float:
+    """Slope of log time over log rows between the two largest sizes, where work dwarfs the start."""
+    (_, small, large) = [None, *measured][-3:]
+    time = math.log(large["processor_seconds"] / small["processor_seconds"])
+    return time / math.log(large["rows"] / small["rows"])
+
+
+if __name__ == "__main__":
+    main()
