@@ -129,7 +129,7 @@ def script(path: Path, rows: int, folder: Path) -> dict:
 
 
 def growth(measured: list[dict]) -> float:
-    """Slope of log time over log rows between the two largest sizes, where work dwarfs the start."""
+    """Slope of log time over log rows of the two largest sizes, where starting is little."""
     (_, small, large) = [None, *measured][-3:]
     time = math.log(large["processor_seconds"] / small["processor_seconds"])
     return time / math.log(large["rows"] / small["rows"])

@@ -19,9 +19,7 @@ def read_lines(path: str | Path, encoding: str = "latin-1") -> Iterator[tuple[in
     """
     number = 0
     try:
-        with xopen(
-            path, "rt", threads=0, encoding=encoding, errors="replace"
-        ) as lines:
+        with xopen(path, "rt", threads=0, encoding=encoding, errors="replace") as lines:
             for number, line in enumerate(lines, 1):
                 yield number, line.rstrip("\r\n")
     except FileNotFoundError as error:
