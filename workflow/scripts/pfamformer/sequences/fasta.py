@@ -12,6 +12,7 @@ from typing import IO
 
 import dnaio
 from isal.igzip_lib import IsalError
+from xopen import xopen
 
 from pfamformer.command import atomic_path
 from pfamformer.errors import InputError
