@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-unit test-slurm bench lint format setup
+.PHONY: help demo test test-unit test-slurm bench lint format rulegraph setup
 
 CORES ?= $(shell nproc)
 VENV ?= .venv
@@ -49,6 +49,9 @@ format: setup ## Format the code, write generated files again
 	ruff format .
 	snakefmt Snakefile rules
 	python workflow/scripts/write_schema.py config/schema.json
+
+rulegraph: setup ## The picture of docs/architecture.md
+	python workflow/draw_rulegraph.py docs/rulegraph.svg
 
 setup: $(VENV)/.complete ## The virtual environment alone
 

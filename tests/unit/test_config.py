@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -137,7 +138,18 @@ def test_written_schema_is_current_and_accepts_the_shipped_files(tmp_path):
         jsonschema.validate(yaml.safe_load(path.read_text()), written)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"splits": {"min_identity": 2}}, written)
+    shutil.copy(ROOT / "config" / "schema.json", tmp_path)
+    assert run_script("write_schema", "--check", tmp_path / "schema.json").returncode == 1
     stale = tmp_path / "schema.json"
     stale.write_text("{}")
     assert run_script("write_schema", "--check", stale).returncode == 1
     assert run_script("write_schema", "--check", Path(ROOT, "config/schema.json")).returncode == 0
+
+
+def test_the_page_of_settings_names_each_with_its_bounds_and_choices():
+    page = (ROOT / "config" / "README.md").read_text()
+    for model in models():
+        for name in model.model_fields:
+            assert f"| `{name}` |" in page, f"{model.__name__}.{name}"
+    assert "| `min_identity` | Aligned identity" in page and "> 0, ≤ 1 | `0.25` |" in page
+    assert "`clustered`, `random`" in page and "list of text" in page
