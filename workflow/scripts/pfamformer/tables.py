@@ -77,7 +77,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("direct", pa.bool_()), ("negative", pa.bool_()),
         ],
         "neighbours": [
-            ("query", _TEXT), ("target", _TEXT), ("identity", _REAL), ("bits", _REAL),
+            ("query", _TEXT), ("target", _TEXT), ("identity", _REAL), ("coverage", _REAL),
+            ("bits", _REAL),
         ],
         "task": [
             ("id", _TEXT), ("sequence", _TEXT), ("label", _TEXT), ("value", _REAL), ("part", _TEXT),

@@ -165,9 +165,9 @@ def find_neighbours(
         max_evalue: CAFA's and GOLabeler's bound.
 
     Returns:
-        Columns ``query``, ``target``, ``identity`` (of aligned columns, 0–1), ``bits``.
+        The ``neighbours`` table.
     """
-    columns = ["query", "target", "identity", "bits"]
+    columns = ["query", "target", "identity", "coverage", "bits"]
     if queries.empty or targets.empty:
         return pd.DataFrame({name: [] for name in columns})
     with tempfile.TemporaryDirectory(prefix="pfamformer-mmseqs-") as name:
@@ -178,14 +178,20 @@ def find_neighbours(
         _mmseqs(
             "easy-search", folder / "queries.fasta", folder / "targets.fasta",
             folder / "hits.tsv", folder / "tmp", "-s", sensitivity, "-e", max_evalue,
-            "--max-seqs", 500, "--format-output", "query,target,fident,bits", threads=threads,
+            "--max-seqs", 500, "--format-output", "query,target,fident,qcov,tcov,bits",
+            threads=threads,
         )  # fmt: skip
-        hits = pd.read_csv(folder / "hits.tsv", sep="\t", names=columns)
+        hits = pd.read_csv(
+            folder / "hits.tsv",
+            sep="\t",
+            names=["query", "target", "identity", "query_coverage", "target_coverage", "bits"],
+        )
     for role, table in (("query", queries), ("target", targets)):
         hits[role] = table["id"].to_numpy()[hits[role]]
+    hits["coverage"] = hits[["query_coverage", "target_coverage"]].min(axis=1)
     # A target may align twice: its best alignment counts.
     hits = hits.sort_values(["query", "bits", "target"], ascending=[True, False, True])
-    return hits.drop_duplicates(["query", "target"], ignore_index=True)
+    return hits.drop_duplicates(["query", "target"], ignore_index=True)[columns]
 
 
 def over_threshold(pairs: pd.DataFrame, min_identity: float, min_coverage: float) -> pd.Series:

@@ -71,6 +71,7 @@ def read_gaf(
     """
     counts: Counter[str] = Counter()
     kept, rejects = [], []
+    number = 0
     for number, line in read_lines(path, "utf-8"):
         if line.startswith("!") or not line:
             continue
@@ -85,7 +86,7 @@ def read_gaf(
         if not reason:
             kept.append(_row(cells, ontology))
     counts["rejected"] = len(rejects)
-    _judge(path, counts, rejects, max_reject_share)
+    _judge(path, number, counts, rejects, max_reject_share)
     rows = pd.DataFrame(kept, columns=["protein", "term", "ontology", "date", "negative"])
     rows = rows.sort_values(["date", "protein", "term"], kind="stable", ignore_index=True)
     # The same fact from several papers, or in several releases: its first date counts.
@@ -145,9 +146,11 @@ def _row(cells: list[str], ontology: Ontology) -> tuple[str, str, str, int, bool
     return cells[1], term, ASPECTS[cells[8]], int(cells[13]), negative
 
 
-def _judge(path: str | Path, counts: Counter[str], rejects: list, most: float) -> None:
+def _judge(path: str | Path, lines: int, counts: Counter[str], rejects: list, most: float) -> None:
     if not counts["rows"]:
-        raise InputError(path, "holds no annotation", remedy="Is this a GAF file?")
+        raise InputError(
+            path, "holds no annotation", record=f"after line {lines}", remedy="Is this a GAF file?"
+        )
     if len(rejects) > most * counts["rows"]:
         _, line, reason = rejects[0]
         raise InputError(

