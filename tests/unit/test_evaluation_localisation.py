@@ -1,0 +1,75 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import precision_recall_fscore_support
+
+from pfamformer.evaluation.localisation import (
+    boundary_error,
+    iou,
+    match,
+    residue_rates,
+    threshold_at,
+)
+
+
+def table(*rows, label="family"):
+    columns = ["protein", "start", "end", label]
+    if label == "label":
+        columns.append("score")
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_overlap_equals_sets():
+    stream = np.random.default_rng(0)
+    for _ in range(200):
+        a, b = (sorted(stream.integers(1, 30, 2)) for _ in range(2))
+        first, second = (set(range(x[0], x[1] + 1)) for x in (a, b))
+        assert iou(*a, *b) == pytest.approx(len(first & second) / len(first | second))
+
+
+def test_a_domain_is_given_once_to_the_best_call():
+    truth = table(("p", 1, 100, "A"), ("p", 201, 300, "A"), ("q", 1, 50, "B"))
+    calls = table(
+        ("p", 1, 90, "A", 5.0), ("p", 5, 100, "A", 9.0), ("p", 210, 305, "A", 7.0),
+        ("q", 1, 50, "A", 3.0), ("q", 1, 10, "B", 2.0), label="label",
+    )  # fmt: skip
+    found = match(calls, truth, 0.5)
+    assert found.calls["iou"].gt(0).tolist() == [True, True, False, False, False]
+    assert found.scores() == pytest.approx({"precision": 2 / 5, "recall": 2 / 3, "f1": 4 / 8})
+    assert found.scores(7.0) == pytest.approx({"precision": 1.0, "recall": 2 / 3, "f1": 4 / 5})
+    assert boundary_error(found) == pytest.approx({"mean": (4 + 0 + 9 + 5) / 4, "median": 4.5})
+    assert match(calls, truth, 0.97).scores()["recall"] == 0
+
+
+def test_residue_rates_equal_scikit_learn():
+    stream = np.random.default_rng(1)
+    lengths = {f"p{i}": 60 for i in range(5)}
+    truth = table(*((p, 11, 40, stream.choice(["A", "B"])) for p in lengths))
+    rows = [(p, *sorted(stream.integers(1, 61, 2)), "A", 1.0) for p in lengths]
+    calls = table(*rows, label="label")
+    inside, called = [], []
+    for protein in lengths:
+        for rows, into in ((truth, inside), (calls, called)):
+            row = rows[rows["protein"] == protein].iloc[0]
+            into.append((np.arange(1, 61) >= row["start"]) & (np.arange(1, 61) <= row["end"]))
+    inside, called = np.concatenate(inside), np.concatenate(called)
+    found = residue_rates(calls, truth, lengths)
+    _, specificity, *_ = precision_recall_fscore_support(
+        inside, called, pos_label=False, average="binary"
+    )
+    assert found["fpr"] == pytest.approx(1 - specificity)
+    assert found["accuracy"] == pytest.approx((inside == called).mean())
+    assert found["majority"] == pytest.approx(max(inside.mean(), 1 - inside.mean()))
+    right = np.repeat((truth["family"] == "A").to_numpy(), 60)
+    assert found["tpr"] == pytest.approx((called & inside & right).sum() / inside.sum())
+
+
+def test_the_threshold_keeps_the_stated_rate():
+    stream = np.random.default_rng(2)
+    false, true = stream.normal(0, 1, 500), stream.normal(2, 1, 500)
+    least = threshold_at(false, true, 0.01)
+    assert (false >= least).sum() <= 0.01 * (true >= least).sum()
+    lower = np.sort(np.concatenate([false, true]))
+    for other in lower[lower < least]:
+        assert (false >= other).sum() > 0.01 * (true >= other).sum()
+    assert threshold_at(np.array([3.0]), np.array([1.0]), 0.01) == np.inf

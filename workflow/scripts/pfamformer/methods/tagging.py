@@ -1,0 +1,83 @@
+"""Domains of proteins by the residue tagger: probabilities, decoding, ``calls``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+
+from pfamformer.methods.decoding import Grammar, States, decode, posteriors
+from pfamformer.model.tagger import FIRST, LAST, MIDDLE, OUTSIDE, Tagger
+from pfamformer.sequences.alphabet import PAD
+from pfamformer.training.batches import Batch
+
+METHOD = "tagger"
+#: Families that compete for a protein. Real proteins hold few; more only costs time.
+CANDIDATES = 16
+
+
+def calls(
+    model: Tagger,
+    batches: Iterable[Batch],
+    names: Sequence[str],
+    families: Sequence[str],
+    grammar: Grammar,
+    run: str,
+    dtype: torch.dtype = torch.float32,
+) -> pd.DataFrame:
+    """The ``calls`` table: every decoded domain with its mean posterior as score.
+
+    Args:
+        batches: whole proteins (rows are numbers of ``names``).
+        names: protein of every row.
+        families: family of every class of the network.
+        dtype: of matrix products.
+    """
+    found = [
+        (names[row], domain.start + 1, domain.end + 1, families[label], domain.score, METHOD, run)
+        for row, domain, label in _decoded(model, batches, grammar, dtype)
+    ]
+    columns = ["protein", "start", "end", "label", "score", "method", "run"]
+    table = pd.DataFrame(found, columns=columns)
+    return table.sort_values(["protein", "start"]).reset_index(drop=True)
+
+
+def _decoded(
+    model: Tagger, batches: Iterable[Batch], grammar: Grammar, dtype: torch.dtype
+) -> Iterator[tuple]:
+    device = next(model.parameters()).device
+    model.eval()
+    with torch.inference_mode():
+        for batch in batches:
+            tokens_BL = batch.inputs.to(device)
+            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+                x_BLD = model.encoder(tokens_BL)[:, 1:-1]
+                tags = model.tags(x_BLD)
+            kinds_BLK = tags.kinds.float().softmax(-1).cpu().numpy()
+            families_BLF = tags.families.float().softmax(-1)
+            lengths = (batch.tokens != PAD).sum(1).numpy() - 2
+            chances, chosen = candidates(kinds_BLK, families_BLF, lengths)
+            found = decode(posteriors(chances, lengths, grammar), lengths)
+            for b, domains in enumerate(found):
+                for domain in domains:
+                    yield batch.rows[b], domain, int(chosen[b, domain.family])
+
+
+def candidates(
+    kinds_BL4: np.ndarray, families_BLF: torch.Tensor, lengths: np.ndarray
+) -> tuple[States, np.ndarray]:
+    """Probabilities of the states of each protein's likeliest families.
+
+    Returns:
+        The states, and the class number of each candidate, (B, K).
+    """
+    B, L, families = families_BLF.shape
+    present_BL = np.arange(L) < lengths[:, None]
+    inside_BL = torch.from_numpy((1 - kinds_BL4[..., OUTSIDE]) * present_BL)
+    strongest_BF = (families_BLF.cpu() * inside_BL[..., None]).amax(1)
+    chosen_BK = strongest_BF.topk(min(CANDIDATES, families), dim=1).indices
+    share_BLK = families_BLF.cpu().gather(2, chosen_BK[:, None].expand(B, L, -1)).numpy()
+    kinds = [kinds_BL4[..., kind, None] * share_BLK for kind in (FIRST, MIDDLE, LAST)]
+    return States(kinds_BL4[..., OUTSIDE], *kinds), chosen_BK.numpy()
