@@ -276,11 +276,9 @@ Head = Literal[
 ]  # fmt: skip
 
 
-class FinetuneSettings(TrainingSettings):
-    """A fine-tuning run: domains to families."""
+class TaskSettings(TrainingSettings):
+    """What runs have in common that train an encoder for a task."""
 
-    kind: Literal["finetune"] = setting("What this run is")
-    split: SplitMethod = setting("Split that it trains and is judged on", default="clustered")
     start_from: Name | None = setting(
         "Pretraining run whose network it starts from; unused with an encoder of its own",
         default=None,
@@ -292,28 +290,43 @@ class FinetuneSettings(TrainingSettings):
     encoder: ScratchEncoder | None = setting(
         "An encoder that is trained from scratch instead of a Transformer", default=None
     )
-    head: Head = setting("Classification head")
-    head_dropout: float = setting(
-        "Dropout of the heads 'dropout', 'pool_max' and 'pool_mean'", "share", 0.3, ge=0, lt=1
-    )
     encoder_rate: float = setting(
         "Learning rate of the encoder, relative to the head's", "ratio", 1.0, ge=0, le=10
     )
-    epochs: int = setting("Passes over the training domains", "epochs", ge=1, le=10_000)
+    epochs: int = setting("Passes over the training rows", "epochs", ge=1, le=10_000)
 
     @model_validator(mode="before")
     @classmethod
     def _own_encoder_starts_from_nothing(cls, given: Any) -> Any:
-        # The defaults of all fine-tuning runs name a pretraining run; such an encoder has none.
+        # The defaults of all runs of a kind name a pretraining run; such an encoder has none.
         if isinstance(given, Mapping) and given.get("encoder"):
             return {**given, "start_from": None, "weights": "untrained"}
         return given
 
 
-Run = PretrainSettings | FinetuneSettings
+class FinetuneSettings(TaskSettings):
+    """A fine-tuning run: domains to families."""
+
+    kind: Literal["finetune"] = setting("What this run is")
+    split: SplitMethod = setting("Split that it trains and is judged on", default="clustered")
+    head: Head = setting("Classification head")
+    head_dropout: float = setting(
+        "Dropout of the heads 'dropout', 'pool_max' and 'pool_mean'", "share", 0.3, ge=0, lt=1
+    )
+
+
+class TaggerSettings(TaskSettings):
+    """A tagger: which residues of a protein form a domain of which family."""
+
+    kind: Literal["tagger"] = setting("What this run is")
+    dropout: float = setting("Dropout before the output", "share", 0.1, ge=0, lt=1)
+
+
+Run = PretrainSettings | FinetuneSettings | TaggerSettings
 _KINDS: dict[str, type[TrainingSettings]] = {
     "pretrain": PretrainSettings,
     "finetune": FinetuneSettings,
+    "tagger": TaggerSettings,
 }
 
 
@@ -351,6 +364,10 @@ class EvaluationSettings(Settings):
 
     bootstrap: int = setting("Bootstrap draws for intervals", "draws", 2000, ge=100, le=1_000_000)
     confidence: float = setting("Coverage of intervals", "share", 0.95, gt=0.5, lt=1)
+    false_discovery_rate: float = setting(
+        "Share of false calls that a localiser may make, estimated on shuffled proteins",
+        "share", 0.01, gt=0, lt=1,
+    )  # fmt: skip
     candidates: int = setting(
         "Best families of each held-out domain that every method writes down, for combinations and "
         "calibration",
@@ -735,14 +752,12 @@ def schema() -> dict[str, Any]:
     """JSON schema of a configuration *file*: every section optional, runs as partial settings."""
     full = Project.model_json_schema()
     definitions = full["$defs"]
-    for model in (PretrainSettings, FinetuneSettings):
+    for model in _KINDS.values():
         definitions[model.__name__] = model.model_json_schema()
         definitions.update(definitions[model.__name__].pop("$defs", {}))
     for definition in definitions.values():
         definition.pop("required", None)
-    partial = [
-        {"$ref": f"#/$defs/{model.__name__}"} for model in (PretrainSettings, FinetuneSettings)
-    ]
+    partial = [{"$ref": f"#/$defs/{model.__name__}"} for model in _KINDS.values()]
     # A run may be null: an overlay takes it out.
     full["properties"]["runs"]["patternProperties"] = {
         pattern: {"anyOf": [*partial, {"type": "null"}]}

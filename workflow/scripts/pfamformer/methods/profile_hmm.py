@@ -77,6 +77,17 @@ def read_profiles(path: str | Path) -> list[HMM]:
         return list(file)
 
 
+def digital_block(sequences: Iterable[str]) -> DigitalSequenceBlock:
+    """Sequences for HMMER, named by their row number: HMMER cuts names at spaces."""
+    return DigitalSequenceBlock(
+        AMINO,
+        [
+            TextSequence(name=str(i), sequence=text).digitize(AMINO)
+            for i, text in enumerate(sequences)
+        ],
+    )
+
+
 def search(
     hmms: Sequence[HMM], domains: pd.DataFrame, threads: int, second_pass: bool = True
 ) -> pd.DataFrame:
@@ -91,14 +102,7 @@ def search(
         Columns ``id``, ``family``, ``score`` (bits), ``search_pass`` (1 or 2); domains without any
         hit are absent.
     """
-    # Names are row numbers: HMMER cuts names at spaces.
-    block = DigitalSequenceBlock(
-        AMINO,
-        [
-            TextSequence(name=str(i), sequence=s).digitize(AMINO)
-            for i, s in enumerate(domains["sequence"])
-        ],
-    )
+    block = digital_block(domains["sequence"])
     hits = list(_hits(hmms, block, threads, 1, len(block)))
     found = {hit[0] for hit in hits}
     missing = [s for s in block if int(s.name) not in found]

@@ -21,7 +21,7 @@ CANDIDATES = 16
 def calls(
     model: Tagger,
     batches: Iterable[Batch],
-    names: Sequence[str],
+    table: pd.DataFrame,
     families: Sequence[str],
     grammar: Grammar,
     run: str,
@@ -30,15 +30,17 @@ def calls(
     """The ``calls`` table: every decoded domain with its mean posterior as score.
 
     Args:
-        batches: whole proteins (rows are numbers of ``names``).
-        names: protein of every row.
+        batches: whole slices (rows are row numbers of ``table``).
+        table: rows of the ``localisation`` table; a shuffled slice is a protein of its own.
         families: family of every class of the network.
         dtype: of matrix products.
     """
+    names, offsets = places(table)
     found = [
-        (names[row], domain.start + 1, domain.end + 1, families[label], domain.score, METHOD, run)
+        (names[row], offsets[row] + domain.start, offsets[row] + domain.end, families[label],
+         domain.score, METHOD, run)
         for row, domain, label in _decoded(model, batches, grammar, dtype)
-    ]
+    ]  # fmt: skip
     columns = ["protein", "start", "end", "label", "score", "method", "run"]
     table = pd.DataFrame(found, columns=columns)
     return table.sort_values(["protein", "start"]).reset_index(drop=True)
@@ -81,3 +83,13 @@ def candidates(
     share_BLK = families_BLF.cpu().gather(2, chosen_BK[:, None].expand(B, L, -1)).numpy()
     kinds = [kinds_BL4[..., kind, None] * share_BLK for kind in (FIRST, MIDDLE, LAST)]
     return States(kinds_BL4[..., OUTSIDE], *kinds), chosen_BK.numpy()
+
+
+def places(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The protein of every slice, and the number of its first residue on it.
+
+    A shuffled slice stands for itself: its name is its protein and its first residue is 1.
+    """
+    real = (table["kind"] == "protein").to_numpy()
+    names = np.where(real, table["protein"], table["id"])
+    return names, np.where(real, table["start"], 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pfamformer.config import FinetuneSettings, NetworkSettings
+from pfamformer.config import FinetuneSettings, NetworkSettings, TaskSettings
 from pfamformer.model.convolutional import ProtCnn, ResNet
 from pfamformer.model.encoder import Encoder, initialise
 from pfamformer.model.heads import HEADS
@@ -22,6 +22,20 @@ def residue_mask(tokens_BL: Tensor) -> Tensor:
     return (tokens_BL != CLS) & (tokens_BL != EOS) & (tokens_BL != PAD)
 
 
+def make_encoder(network: NetworkSettings | None, settings: TaskSettings) -> tuple[nn.Module, int]:
+    """The encoder of a run, and the width of its embeddings.
+
+    Args:
+        network: shape of the Transformer; None where the settings name an encoder of their own.
+    """
+    if settings.encoder is not None:
+        encoder = ENCODERS[settings.encoder.kind](settings.encoder)
+        return encoder, encoder.width
+    if network is None:
+        raise ValueError("a Transformer needs the network of a pretraining run")
+    return Encoder(network), network.width
+
+
 class Classifier(nn.Module):
     """Tokens to class logits.
 
@@ -34,14 +48,7 @@ class Classifier(nn.Module):
         self, network: NetworkSettings | None, classes: int, settings: FinetuneSettings
     ) -> None:
         super().__init__()
-        if settings.encoder is not None:
-            self.encoder = ENCODERS[settings.encoder.kind](settings.encoder)
-            width = self.encoder.width
-        elif network is not None:
-            self.encoder = Encoder(network)
-            width = network.width
-        else:
-            raise ValueError("a Transformer needs the network of a pretraining run")
+        self.encoder, width = make_encoder(network, settings)
         self.head = HEADS[settings.head](width, classes, settings)
         self.head.apply(initialise)
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from pfamformer.config import NetworkSettings
-from pfamformer.model.encoder import Encoder, initialise
+from pfamformer.config import NetworkSettings, TaggerSettings
+from pfamformer.model.classifier import make_encoder
+from pfamformer.model.encoder import initialise
 
 #: Kinds of residues, in the order of the network's output.
 OUTSIDE, FIRST, MIDDLE, LAST = range(4)
@@ -27,12 +28,14 @@ class Tags(NamedTuple):
 class Tagger(nn.Module):
     """An encoder and two linear maps of each residue's final embedding."""
 
-    def __init__(self, network: NetworkSettings, families: int, dropout: float) -> None:
+    def __init__(
+        self, network: NetworkSettings | None, families: int, settings: TaggerSettings
+    ) -> None:
         super().__init__()
-        self.encoder = Encoder(network)
-        self.dropout = nn.Dropout(dropout)
-        self.kinds = nn.Linear(network.width, 4)
-        self.families = nn.Linear(network.width, families)
+        self.encoder, width = make_encoder(network, settings)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.kinds = nn.Linear(width, 4)
+        self.families = nn.Linear(width, families)
         for part in (self.kinds, self.families):
             part.apply(initialise)
 

@@ -120,13 +120,13 @@ def pretrain(
     if not team.leads:
         return
     save_weights(output / "weights.safetensors", model, about)
-    summary = _summary(model, settings, metrics, team, threads, time.monotonic() - started) | {
+    summary = summary_of(model, settings, metrics, team, threads, time.monotonic() - started) | {
         "residue_entropy": residue_entropy(shards.residue_counts()),
         "train_sequences": len(shards),
         "train_residues": int(shards.lengths.sum()),
         "valid_sequences": len(held_back),
     }
-    _finish(output, metrics, summary, state)
+    finish(output, metrics, summary, state)
 
 
 def finetune(
@@ -159,7 +159,7 @@ def finetune(
     torch.manual_seed(hash_of(settings.seed, -3))
     model = Classifier(start and start.network, len(families), settings)
     if start is not None:
-        model.encoder.load_state_dict(_encoder_weights(start, weights))
+        model.encoder.load_state_dict(encoder_weights(start, weights))
     model.to(device)
     sequences = InMemory([encode(s) for s in training["sequence"]])
     plan = BatchPlan(
@@ -201,11 +201,12 @@ def finetune(
     }
     save_weights(output / "weights.safetensors", model, about)
     _write_outputs(model, settings, parts, families, run, candidates, output)
-    summary = _summary(model, settings, metrics, team, threads, seconds)
-    _finish(output, metrics, summary | {"families": len(families), "steps": steps}, state)
+    summary = summary_of(model, settings, metrics, team, threads, seconds)
+    finish(output, metrics, summary | {"families": len(families), "steps": steps}, state)
 
 
-def _encoder_weights(start: PretrainSettings, weights: Path | None) -> dict[str, torch.Tensor]:
+def encoder_weights(start: PretrainSettings, weights: Path | None) -> dict[str, torch.Tensor]:
+    """An encoder's weights: of a file, or those that the run would start with."""
     if weights is None:
         return untrained(start).encoder.state_dict()
     tensors = load_file(weights)
@@ -236,7 +237,7 @@ def _write_outputs(
     write_table(answers, "predictions", output / "predictions.parquet")
 
 
-def _summary(
+def summary_of(
     model: nn.Module,
     settings: TrainingSettings,
     metrics: Metrics,
@@ -244,6 +245,7 @@ def _summary(
     threads: int,
     seconds: float,
 ) -> dict[str, Any]:
+    """What ``summary.json`` says of any run."""
     device = next(model.parameters()).device
     return {
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -256,7 +258,8 @@ def _summary(
     }
 
 
-def _finish(output: Path, metrics: Metrics, summary: dict[str, Any], state: StateFolder) -> None:
+def finish(output: Path, metrics: Metrics, summary: dict[str, Any], state: StateFolder) -> None:
+    """Write metrics and summary; the training state is not needed any more."""
     write_table(metrics.table(), "metrics", output / "metrics.tsv")
     with atomic_path(output / "summary.json") as temporary:
         temporary.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")

@@ -1,33 +1,39 @@
-"""The objective of a residue tagger."""
+"""The residue tagger: its objective, its data, its run."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pfamformer.model.tagger import FIRST, LAST, MIDDLE, OUTSIDE
-from pfamformer.training.batches import Batch
+from pfamformer.command import log
+from pfamformer.config import PretrainSettings, TaggerSettings
+from pfamformer.methods.decoding import Grammar
+from pfamformer.methods.tagging import calls
+from pfamformer.model.tagger import FIRST, LAST, MIDDLE, OUTSIDE, Tagger
+from pfamformer.sequences.alphabet import encode
+from pfamformer.tables import write_table
+from pfamformer.training.batches import Batch, BatchPlan, InMemory, read_in_order
+from pfamformer.training.distributed import join_team
+from pfamformer.training.loop import (
+    hash_of,
+    make_optimizer,
+    number_format,
+    prepare_device,
+    train,
+)
 from pfamformer.training.objectives import Outcome
+from pfamformer.training.runs import encoder_weights, finish, summary_of
+from pfamformer.training.state import StateFolder, fingerprint, save_weights
 
 #: Label of positions that are not residues.
 IGNORED = -1
-
-
-def kinds_of(labels: np.ndarray, starts: Sequence[int], ends: Sequence[int]) -> np.ndarray:
-    """Kind of each residue, (L,) int8, from its family label and its domains.
-
-    Args:
-        labels: family number of each residue, negative outside.
-        starts, ends: 0-based first and last residues of the domains.
-    """
-    kinds = np.where(labels < 0, OUTSIDE, MIDDLE).astype(np.int8)
-    kinds[list(starts)] = FIRST
-    kinds[list(ends)] = LAST
-    return kinds
 
 
 class Tagging:
@@ -69,3 +75,131 @@ class Tagging:
         for i, row in enumerate(batch.rows):
             padded[i, 1 : len(values[row]) + 1] = values[row]
         return torch.from_numpy(padded)
+
+
+class Rows:
+    """The slices of one part of the localisation data set as a network reads them.
+
+    Args:
+        table: rows of the ``localisation`` table.
+        domains: the ``localisation_domains`` table.
+        numbers: family to class number; domains of other families are left unlabelled.
+    """
+
+    def __init__(self, table: pd.DataFrame, domains: pd.DataFrame, numbers: dict[str, int]) -> None:
+        self.table = table.reset_index(drop=True)
+        self.sequences = InMemory([encode(s) for s in self.table["sequence"]])
+        by_slice = domains.groupby("id", sort=False).indices
+        starts, ends = domains["start"].to_numpy(), domains["end"].to_numpy()
+        family = domains["family"].map(numbers).fillna(-1).to_numpy(dtype=int)
+        self.kinds: list[np.ndarray] = []
+        self.families: list[np.ndarray] = []
+        for name, first, length in zip(
+            self.table["id"], self.table["start"], self.sequences.lengths, strict=True
+        ):
+            inside = [i for i in by_slice.get(name, ()) if family[i] >= 0]
+            # Inner domains are shorter than their outer one: painted last, they stay.
+            inside.sort(key=lambda i: starts[i] - ends[i])
+            kinds = np.full(length, OUTSIDE, dtype=np.int8)
+            families = np.full(length, -1, dtype=np.int32)
+            for i in inside:
+                a, b = starts[i] - first, ends[i] - first
+                kinds[a : b + 1], families[a : b + 1] = MIDDLE, family[i]
+                kinds[a], kinds[b] = FIRST, LAST
+            self.kinds.append(kinds)
+            self.families.append(families)
+
+    def grammar(self) -> Grammar:
+        """Chances of what follows what in these rows."""
+        kinds = np.concatenate(self.kinds)
+        return Grammar.from_domains(
+            np.flatnonzero(kinds == FIRST), np.flatnonzero(kinds == LAST), len(kinds)
+        )
+
+
+def train_tagger(
+    settings: TaggerSettings,
+    start: PretrainSettings | None,
+    weights: Path | None,
+    table: pd.DataFrame,
+    domains: pd.DataFrame,
+    state_folder: Path,
+    output: Path,
+    threads: int,
+    run: str,
+) -> None:
+    """Train a tagger; writes weights, ``calls`` on everything but training slices, and metrics.
+
+    Args:
+        start: the pretraining run whose network it starts from; None for an encoder of its own.
+        weights: its trained weights; None starts from its untrained ones.
+        table, domains: the tables ``localisation`` and ``localisation_domains``.
+        run: name of this run, for the tables.
+    """
+    team, device = join_team(), prepare_device(threads)
+    training = table[table["part"] == "train"]
+    families = sorted(domains[domains["id"].isin(training["id"])]["family"].unique())
+    numbers = {family: number for number, family in enumerate(families)}
+    rows = Rows(training, domains, numbers)
+    torch.manual_seed(hash_of(settings.seed, -4))
+    model = Tagger(start and start.network, len(families), settings)
+    if start is not None:
+        model.encoder.load_state_dict(encoder_weights(start, weights))
+    model.to(device)
+    # Slices are as long as the data set made them: their labels must not be cut.
+    longest = int(rows.sequences.lengths.max())
+    plan = BatchPlan(rows.sequences.lengths, settings.tokens_per_batch, longest, settings.seed)
+    steps = sum(len(plan.epoch(epoch)) for epoch in range(settings.epochs))
+    log.info("%d slices, %d families, %d steps", len(rows.table), len(families), steps)
+    key = fingerprint(
+        {
+            "run": settings.model_dump(),
+            "start": start and start.model_dump(),
+            "train": rows.table["id"].tolist(),
+        },
+        *([weights] if weights else []),
+    )
+    state = StateFolder(state_folder, key)
+    started = time.monotonic()
+    metrics = train(
+        model,
+        Tagging(rows.kinds, rows.families),
+        rows.sequences,
+        settings,
+        steps=steps,
+        plan=plan,
+        optimizer=make_optimizer(
+            [
+                (model.encoder, settings.encoder_rate),
+                (nn.ModuleList([model.kinds, model.families]), 1.0),
+            ],
+            settings,
+        ),
+        state=state,
+        team=team,
+    )
+    if not team.leads:
+        return
+    seconds = time.monotonic() - started
+    grammar = rows.grammar()
+    about = {
+        "network": start and start.network.model_dump(),
+        "run": settings.model_dump(),
+        "families": families,
+        "grammar": vars(grammar),
+    }
+    save_weights(output / "weights.safetensors", model, about)
+    held_out = table[table["part"] != "train"].reset_index(drop=True)
+    sequences = InMemory([encode(s) for s in held_out["sequence"]])
+    found = calls(
+        model,
+        read_in_order(sequences, settings.tokens_per_batch, int(sequences.lengths.max())),
+        held_out,
+        families,
+        grammar,
+        run,
+        number_format(settings.precision, device),
+    )
+    write_table(found, "calls", output / "calls.parquet")
+    summary = summary_of(model, settings, metrics, team, threads, seconds)
+    finish(output, metrics, summary | {"families": len(families), "steps": steps}, state)

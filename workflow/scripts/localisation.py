@@ -1,0 +1,45 @@
+"""How well taggers and profile HMMs place domains on held-out proteins: table, figure, text."""
+
+import argparse
+
+from pfamformer.command import atomic_path, run
+from pfamformer.config import EvaluationSettings
+from pfamformer.report.figures import save_svg
+from pfamformer.report.items import write_item
+from pfamformer.report.localisation import describe, draw_tracks, make_table
+from pfamformer.tables import read_table
+
+
+def main() -> None:
+    """Parse, judge, draw, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", required=True, nargs="+", help="calls.parquet of every method")
+    parser.add_argument("--sequences", required=True, help="localisation/sequences.parquet")
+    parser.add_argument("--domains", required=True, help="localisation/domains.parquet")
+    parser.add_argument("--families", required=True, help="families.tsv")
+    parser.add_argument("--bootstrap", type=int, required=True)
+    parser.add_argument("--confidence", type=float, required=True)
+    parser.add_argument("--false-discovery-rate", type=float, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--table", required=True, help="output: localisation.tsv")
+    parser.add_argument("--figure", required=True, help="output: localisation.svg")
+    parser.add_argument("--item", required=True, help="output: localisation.json")
+    arguments = parser.parse_args()
+    settings = EvaluationSettings(
+        bootstrap=arguments.bootstrap,
+        confidence=arguments.confidence,
+        false_discovery_rate=arguments.false_discovery_rate,
+    )
+    calls = [read_table("calls", path) for path in arguments.calls]
+    slices = read_table("localisation", arguments.sequences)
+    domains = read_table("localisation_domains", arguments.domains)
+    names = read_table("families", arguments.families).set_index("family")["name"].to_dict()
+    table, kept = make_table(calls, slices, domains, settings, arguments.seed)
+    with atomic_path(arguments.table) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    save_svg(draw_tracks(kept, slices, domains, names), arguments.figure)
+    write_item(describe(table, slices, settings), arguments.item)
+
+
+if __name__ == "__main__":
+    run(main)
