@@ -1,0 +1,237 @@
+"""Localisation: every localiser on the same held-out proteins, as a table, tracks and words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pfamformer.config import EvaluationSettings
+from pfamformer.evaluation.classification import bootstrap_over
+from pfamformer.evaluation.localisation import (
+    boundary_error,
+    match,
+    residue_rates,
+    threshold_at,
+)
+from pfamformer.methods.profile_locator import METHOD as PROFILES
+from pfamformer.methods.tagging import places
+from pfamformer.report.figures import COLOURS, INK, STYLE, plt
+from pfamformer.report.items import Column, Item
+
+#: Overlaps (intersection over union) at which a call counts as right.
+OVERLAPS = (0.5, 0.8)
+#: Proteins drawn as tracks, and the fewest domains that make one worth drawing.
+TRACKS, DRAWN_DOMAINS = 6, 2
+
+
+def make_table(
+    calls: Sequence[pd.DataFrame],
+    slices: pd.DataFrame,
+    domains: pd.DataFrame,
+    settings: EvaluationSettings,
+    seed: int,
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """One row per method, judged on the test proteins; and the calls of each that count.
+
+    A tagger's calls count from the score at which those on shuffled development slices are the
+    allowed share of all; a profile HMM brings thresholds of its own.
+    """
+    rows, kept = [], {}
+    for found in calls:
+        method, run = (str(found[key].iloc[0]) if len(found) else "" for key in ("method", "run"))
+        least = -np.inf if method == PROFILES else _threshold(found, slices, settings)
+        counted = _on(found, slices, "test", "protein")
+        counted = counted[counted["score"] >= least]
+        kept[f"{method} ({run})" if method != PROFILES else method] = counted
+        rows.append(
+            {"method": method, "run": run, "threshold": least}
+            | _judge(counted, slices, domains, settings, seed)
+            | _false_calls(found[found["score"] >= least], slices)
+        )
+    return pd.DataFrame(rows), kept
+
+
+def _threshold(found: pd.DataFrame, slices: pd.DataFrame, settings: EvaluationSettings) -> float:
+    """The least score, from development slices and their shuffled copies.
+
+    There are fewer shuffled residues than real ones: the real calls are scaled down accordingly by
+    drawing every k-th of them in the order of their scores.
+    """
+    dev = slices[slices["part"] == "dev"]
+    residues = dev.groupby("kind")["sequence"].apply(lambda s: s.str.len().sum())
+    every = max(1, round(residues.get("protein", 1) / max(1, residues.get("shuffled", 1))))
+    real = np.sort(_on(found, slices, "dev", "protein")["score"].to_numpy())[::-1][::every]
+    false = _on(found, slices, "dev", "shuffled")["score"].to_numpy()
+    return threshold_at(false, real, settings.false_discovery_rate)
+
+
+def _on(found: pd.DataFrame, slices: pd.DataFrame, part: str, kind: str) -> pd.DataFrame:
+    names, _ = places(slices[(slices["part"] == part) & (slices["kind"] == kind)])
+    return found[found["protein"].isin(set(names))]
+
+
+def _lengths(slices: pd.DataFrame, kind: str) -> dict[str, int]:
+    chosen = slices[(slices["part"] == "test") & (slices["kind"] == kind)]
+    names, _ = places(chosen)
+    ends = chosen["end"] if kind == "protein" else chosen["sequence"].str.len()
+    return pd.Series(ends.to_numpy(), index=names).groupby(level=0).max().astype(int).to_dict()
+
+
+def _truth(slices: pd.DataFrame, domains: pd.DataFrame) -> pd.DataFrame:
+    test = slices[(slices["part"] == "test") & (slices["kind"] == "protein")]
+    return domains[domains["id"].isin(test["id"])]
+
+
+def _judge(
+    counted: pd.DataFrame,
+    slices: pd.DataFrame,
+    domains: pd.DataFrame,
+    settings: EvaluationSettings,
+    seed: int,
+) -> dict[str, float]:
+    truth, lengths = _truth(slices, domains), _lengths(slices, "protein")
+    component = slices.drop_duplicates("protein").set_index("protein")["component"]
+    row: dict[str, float] = {"proteins": len(lengths), "domains": len(truth), "calls": len(counted)}
+    for overlap in OVERLAPS:
+        found = match(counted, truth, overlap)
+        name = f"at_{round(100 * overlap)}"
+        for key, value in found.scores().items():
+            row[f"{key}_{name}"] = 100 * value
+        # F1 = 2·right / (calls + domains): a ratio of sums over proteins, hence of components.
+        right = found.calls[found.calls["iou"] > 0].groupby("protein").size()
+        total = counted.groupby("protein").size().add(truth.groupby("protein").size(), fill_value=0)
+        by = pd.DataFrame({"right": 2 * right, "total": total}).fillna(0.0)
+        sums = by.groupby(component.reindex(by.index).to_numpy()).sum()
+        interval = bootstrap_over(
+            sums["right"].to_numpy(), sums["total"].to_numpy(),
+            draws=settings.bootstrap, confidence=settings.confidence, seed=seed,
+        )  # fmt: skip
+        row[f"f1_{name}_low"], row[f"f1_{name}_high"] = 100 * interval.low, 100 * interval.high
+        if overlap == OVERLAPS[0]:
+            row |= {f"boundary_{k}": v for k, v in boundary_error(found).items()}
+    rates = residue_rates(counted, truth, lengths)
+    return row | {f"residue_{key}": 100 * value for key, value in rates.items()}
+
+
+def _false_calls(found: pd.DataFrame, slices: pd.DataFrame) -> dict[str, float]:
+    """Share of residues of shuffled test slices that were called, per cent."""
+    lengths = _lengths(slices, "shuffled")
+    false = found[found["protein"].isin(lengths)]
+    nothing = pd.DataFrame(columns=["protein", "start", "end", "family"])
+    rate = residue_rates(false, nothing, lengths)["fpr"] if lengths else float("nan")
+    return {"residue_fpr_shuffled": 100 * rate}
+
+
+def draw_tracks(
+    kept: Mapping[str, pd.DataFrame],
+    slices: pd.DataFrame,
+    domains: pd.DataFrame,
+    names: Mapping[str, str],
+) -> Figure:
+    """Truth and every method's calls on the test proteins with most domains, one panel each."""
+    truth = _truth(slices, domains).rename(columns={"family": "label"})
+    lengths = _lengths(slices, "protein")
+    count = truth.groupby("protein").size()
+    several = count[count >= DRAWN_DOMAINS]
+    # The shortest first: their domains are wide enough to be named.
+    order = sorted(several.index, key=lambda p: (lengths[p], p))[:TRACKS] or sorted(lengths)[:1]
+    tracks = {"truth": truth, **kept}
+    with matplotlib.rc_context(STYLE | {"axes.grid": False}):
+        figure, panels = plt.subplots(
+            len(order), 1, figsize=(9, (0.32 * len(tracks) + 0.75) * len(order)), squeeze=False
+        )
+        for axes, protein in zip(panels[:, 0], order, strict=True):
+            _draw_protein(axes, protein, lengths[protein], tracks, names)
+        panels[-1, 0].set_xlabel("residue")
+    return figure
+
+
+def _draw_protein(
+    axes: matplotlib.axes.Axes,
+    protein: str,
+    length: int,
+    tracks: Mapping[str, pd.DataFrame],
+    names: Mapping[str, str],
+) -> None:
+    here = {name: table[table["protein"] == protein] for name, table in tracks.items()}
+    labels = sorted({label for table in here.values() for label in table["label"]})
+    colour = {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(labels)}
+    for height, table in enumerate(reversed(list(here.values()))):
+        axes.plot([1, length], [height, height], color="#bbbbbb", lw=1, zorder=0)
+        for domain in table.itertuples():
+            width = domain.end - domain.start + 1
+            axes.barh(
+                height, width, left=domain.start, height=0.62, color=colour[domain.label],
+                edgecolor="white", lw=0.6,
+            )  # fmt: skip
+            text = names.get(domain.label, domain.label)
+            # A letter takes about 1/95 of the panel's width at this size.
+            if width / length > (len(text) + 1) / 95:
+                axes.text(
+                    domain.start + width / 2, height, text, ha="center", va="center",
+                    color="white", fontsize=8,
+                )  # fmt: skip
+    axes.set_yticks(range(len(here)), list(reversed(here)), fontsize=8)
+    axes.set_ylim(-0.6, len(here) - 0.4)
+    axes.set_xlim(1, length)
+    axes.set_title(f"{protein}, {length} residues", loc="left", fontsize=9, color=INK)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+
+
+def describe(table: pd.DataFrame, slices: pd.DataFrame, settings: EvaluationSettings) -> Item:
+    """The report item."""
+    columns = [
+        Column("method", "method", "text"),
+        Column("run", "run", "text"),
+        Column("f1_at_50", "F1 at overlap 0.5, %", "interval"),
+        Column("f1_at_80", "F1 at overlap 0.8, %", "interval"),
+        Column("precision_at_50", "precision, %"),
+        Column("recall_at_50", "recall, %"),
+        Column("boundary_median", "boundary error, residues"),
+        Column("residue_tpr", "residues found, %"),
+        Column("residue_fpr", "residues outside called, %"),
+        Column("residue_fpr_shuffled", "shuffled residues called, %", digits=2),
+    ]
+    return Item(
+        name="localisation",
+        section="localisation",
+        title="Domains on held-out proteins",
+        caption="The shortest test proteins with several domains: known domains, then what each "
+        "method says. In the table, precision and recall are at an overlap (intersection over "
+        "union) of 0.5, the boundary error is the median over both ends of the domains found so.",
+        text=[_paragraph(table, settings)],
+        figure="localisation.svg",
+        numbers="localisation.tsv",
+        columns=columns,
+        rank=1,
+    )
+
+
+def _paragraph(table: pd.DataFrame, settings: EvaluationSettings) -> str:
+    first = table.iloc[0]
+    text = (
+        f"{first['domains']:,.0f} domains on {first['proteins']:,.0f} test proteins; no test protein "
+        "has a domain with a homologue on a training protein. "
+    )
+    profile = table[table["method"] == PROFILES].iloc[0]
+    text += f"The profile HMM reaches an F1 of {profile['f1_at_50']:.1f} % at an overlap of 0.5. "
+    taggers = table[table["method"] != PROFILES]
+    if taggers.empty:
+        return text + "No tagger was trained in this configuration."
+    best = taggers.sort_values("f1_at_50").iloc[-1]
+    overlap = best["f1_at_50_low"] <= profile["f1_at_50_high"]
+    gap = best["f1_at_50"] - profile["f1_at_50"]
+    if gap > 0:
+        verdict = "above it" + (", with overlapping intervals" if overlap else "")
+    else:
+        verdict = f"{-gap:.1f} percentage points below it"
+    return (
+        text + f"The best tagger ({best['run']}) reaches {best['f1_at_50']:.1f} %, {verdict}; its "
+        f"threshold allows {100 * settings.false_discovery_rate:g} % false calls, estimated on "
+        "shuffled development proteins."
+    )
