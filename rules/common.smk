@@ -23,6 +23,7 @@ RESULTS = f"results/{PROJECT.project}"
 LOGS = f"logs/{PROJECT.project}"
 PRETRAIN = PROJECT.runs_of("pretrain")
 FINETUNE = PROJECT.runs_of("finetune")
+TAGGERS = PROJECT.runs_of("tagger")
 SPLITS = ["clustered", "random"]
 CORPORA = sorted({run.corpus for run in PRETRAIN.values()})
 # JSON files of what the report shows (pfamformer/report/items.py); each rule file adds its own.

@@ -1,6 +1,7 @@
-# Where on a protein each family lies: the data set of the localisation experiments.
+# Where on a protein each family lies: the data set, taggers, the profile HMM on the same proteins.
 
 LOCALISATION = f"{RESULTS}/localisation"
+ITEMS.append(f"{RESULTS}/tables/localisation.json")
 
 
 rule localisation_data:
@@ -44,3 +45,121 @@ rule localisation_data:
         " --min-coverage {params.min_coverage} --prefilter {params.prefilter}"
         " --seed {params.seed} --threads {threads} --table {output.table}"
         " --places {output.places} --leakage {output.leakage} --summary {output.summary} 2> {log}"
+
+
+rule tagger:
+    """A residue tagger on the localisation data set, and its calls on held-out proteins."""
+    input:
+        unpack(finetune_start),
+        config=f"{RESULTS}/runs/{{run}}/config.json",
+        sequences=f"{RESULTS}/localisation/sequences.parquet",
+        domains=f"{RESULTS}/localisation/domains.parquet",
+        certificate=f"{RESULTS}/localisation/leakage.json",
+        code=code("tagger"),
+    output:
+        weights=f"{RESULTS}/tagger/{{run}}/weights.safetensors",
+        calls=f"{RESULTS}/tagger/{{run}}/calls.parquet",
+        metrics=f"{RESULTS}/tagger/{{run}}/metrics.tsv",
+        summary=f"{RESULTS}/tagger/{{run}}/summary.json",
+    log:
+        f"{LOGS}/tagger/{{run}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/tagger/{{run}}.tsv"
+    wildcard_constraints:
+        run=names(TAGGERS),
+    conda:
+        "../envs/torch.yaml"
+    threads: need("finetune", "threads")
+    resources:
+        mem_mb=need("finetune", "mem_mb"),
+        runtime=need("finetune", "runtime"),
+        gpu=need("finetune", "gpu"),
+        gpu_model=need("finetune", "gpu_model"),
+        gres=need("finetune", "gres"),
+        nodes=need("finetune", "nodes"),
+        tasks=need("finetune", "tasks"),
+        tasks_per_gpu=need("finetune", "tasks_per_gpu"),
+        mpi=need("finetune", "mpi"),
+    params:
+        code=code_digest("tagger"),
+        launch=launcher("finetune"),
+        start=lambda wildcards, input: " ".join(
+            f"--{key} {input[key]}" for key in ("start", "weights") if key in input.keys()
+        ),
+        state=lambda wildcards: f"{RESULTS}/state/tagger/{wildcards.run}",
+        output=lambda wildcards, output: str(Path(output.weights).parent),
+    shell:
+        "{params.launch} {input.code[0]} --config {input.config} --run {wildcards.run}"
+        " {params.start} --sequences {input.sequences} --domains {input.domains}"
+        " --state {params.state} --output {params.output} --threads {threads} 2> {log}"
+
+
+rule profile_locator:
+    """Profiles of the training proteins' domains, searched against held-out proteins."""
+    input:
+        seed=f"{RESULTS}/sources/Pfam-A.seed.gz",
+        domains=f"{RESULTS}/domains/domains.parquet",
+        families=f"{RESULTS}/domains/families.tsv",
+        sequences=f"{RESULTS}/localisation/sequences.parquet",
+        certificate=f"{RESULTS}/localisation/leakage.json",
+        code=code("profile_locator"),
+    output:
+        f"{RESULTS}/baselines/profile_locator/calls.parquet",
+    log:
+        f"{LOGS}/profile_locator.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/profile_locator.tsv"
+    conda:
+        "../envs/hmmer.yaml"
+    threads: need("profiles", "threads")
+    resources:
+        mem_mb=need("profiles", "mem_mb"),
+        runtime=need("profiles", "runtime"),
+    params:
+        code=code_digest("profile_locator"),
+        min_length=PROJECT.domains.min_length,
+        seed=PROJECT.seed,
+    shell:
+        "python {input.code[0]} --seed-alignments {input.seed} --min-length {params.min_length}"
+        " --domains {input.domains} --families {input.families} --sequences {input.sequences}"
+        " --seed {params.seed} --threads {threads} --calls {output} 2> {log}"
+
+
+rule localisation:
+    """Taggers and profile HMM on the same proteins: domains, residues, boundaries, false calls."""
+    input:
+        taggers=expand(f"{RESULTS}/tagger/{{run}}/calls.parquet", run=TAGGERS),
+        profiles=f"{RESULTS}/baselines/profile_locator/calls.parquet",
+        sequences=f"{RESULTS}/localisation/sequences.parquet",
+        domains=f"{RESULTS}/localisation/domains.parquet",
+        families=f"{RESULTS}/domains/families.tsv",
+        code=code("localisation"),
+    output:
+        table=report(
+            f"{RESULTS}/tables/localisation.tsv",
+            caption="../workflow/report/localisation.rst",
+            category="Tables",
+        ),
+        figure=f"{RESULTS}/tables/localisation.svg",
+        item=f"{RESULTS}/tables/localisation.json",
+    log:
+        f"{LOGS}/localisation.log",
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    params:
+        code=code_digest("localisation"),
+        bootstrap=PROJECT.evaluation.bootstrap,
+        confidence=PROJECT.evaluation.confidence,
+        runs=list(TAGGERS),
+        rate=PROJECT.evaluation.false_discovery_rate,
+        seed=PROJECT.seed,
+    shell:
+        "python {input.code[0]} --taggers {input.taggers} --runs {params.runs} --profiles {input.profiles}"
+        " --sequences {input.sequences} --domains {input.domains} --families {input.families}"
+        " --bootstrap {params.bootstrap} --confidence {params.confidence}"
+        " --false-discovery-rate {params.rate} --seed {params.seed} --table {output.table}"
+        " --figure {output.figure} --item {output.item} 2> {log}"

@@ -2,8 +2,13 @@
 
 import argparse
 
+import pandas as pd
+
 from pfamformer.command import atomic_path, run
 from pfamformer.config import EvaluationSettings
+from pfamformer.methods.profile_locator import FITTED, GATHERING
+from pfamformer.methods.profile_locator import METHOD as PROFILES
+from pfamformer.methods.tagging import METHOD as TAGGER
 from pfamformer.report.figures import save_svg
 from pfamformer.report.items import write_item
 from pfamformer.report.localisation import describe, draw_tracks, make_table
@@ -13,7 +18,9 @@ from pfamformer.tables import read_table
 def main() -> None:
     """Parse, judge, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", required=True, nargs="+", help="calls.parquet of every method")
+    parser.add_argument("--taggers", required=True, nargs="*", help="calls.parquet of every tagger")
+    parser.add_argument("--runs", required=True, nargs="*", help="their names")
+    parser.add_argument("--profiles", required=True, help="calls.parquet of the profile HMMs")
     parser.add_argument("--sequences", required=True, help="localisation/sequences.parquet")
     parser.add_argument("--domains", required=True, help="localisation/domains.parquet")
     parser.add_argument("--families", required=True, help="families.tsv")
@@ -30,10 +37,15 @@ def main() -> None:
         confidence=arguments.confidence,
         false_discovery_rate=arguments.false_discovery_rate,
     )
-    calls = [read_table("calls", path) for path in arguments.calls]
+    profiles = read_table("calls", arguments.profiles)
+    calls = [
+        (TAGGER, r, read_table("calls", p))
+        for r, p in zip(arguments.runs, arguments.taggers, strict=True)
+    ]
+    calls += [(PROFILES, run, profiles[profiles["run"] == run]) for run in (GATHERING, FITTED)]
     slices = read_table("localisation", arguments.sequences)
     domains = read_table("localisation_domains", arguments.domains)
-    names = read_table("families", arguments.families).set_index("family")["name"].to_dict()
+    names = pd.read_csv(arguments.families, sep="\t").set_index("family")["name"].to_dict()
     table, kept = make_table(calls, slices, domains, settings, arguments.seed)
     with atomic_path(arguments.table) as temporary:
         table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")

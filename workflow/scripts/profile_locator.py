@@ -2,6 +2,8 @@
 
 import argparse
 
+import pandas as pd
+
 from pfamformer.command import log, run
 from pfamformer.methods.profile_hmm import build_profiles
 from pfamformer.methods.profile_locator import gathering_thresholds, profile_calls
@@ -28,8 +30,8 @@ def main() -> None:
     hmms = [hmm for hmm, _ in built]
     held_out = slices[slices["part"] != "train"]
     log.info("%d profiles, %d slices", len(hmms), len(held_out))
-    thresholds = gathering_thresholds(read_table("families", arguments.families))
-    found = profile_calls(hmms, held_out, thresholds, "profile_locator", arguments.threads)
+    thresholds = gathering_thresholds(pd.read_csv(arguments.families, sep="\t"))
+    found = profile_calls(hmms, held_out, thresholds, arguments.threads)
     write_table(found, "calls", arguments.calls)
 
 

@@ -1,4 +1,9 @@
-"""Domains on proteins by profile HMMs: ``hmmsearch`` at gathering thresholds, overlaps resolved."""
+"""Domains on proteins by profile HMMs: ``hmmsearch``, thresholds, overlaps resolved.
+
+Two sets of calls: those at the families' gathering thresholds, as Pfam annotates proteins, and all
+that HMMER reports, for a threshold that is fitted as a network's is. The second is the fair rival
+on remote homologues: gathering thresholds were chosen for profiles of all members of a family.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,8 @@ from pfamformer.methods.profile_hmm import digital_block
 from pfamformer.methods.tagging import places
 
 METHOD = "profile HMM"
+#: The two sets of calls, as the run of the ``calls`` table.
+GATHERING, FITTED = "gathering thresholds", "fitted threshold"
 # Of a domain of a family without gathering thresholds: HMMER's own inclusion threshold is 0.01 for
 # one family; among many, ten times stricter.
 EVALUE = 1e-3
@@ -31,10 +38,9 @@ def profile_calls(
     hmms: Sequence[HMM],
     table: pd.DataFrame,
     thresholds: Mapping[str, tuple[float, float]],
-    run: str,
     threads: int,
 ) -> pd.DataFrame:
-    """The ``calls`` table: envelopes of domains, scores in bits.
+    """The ``calls`` table, both sets: envelopes of domains, scores in bits.
 
     Args:
         hmms: profiles whose name is the family.
@@ -50,17 +56,20 @@ def profile_calls(
         for hit in hits:
             row = int(hit.name)
             for domain in hit.domains:
-                good = (
+                start = offsets[row] + domain.env_from - 1
+                end = offsets[row] + domain.env_to - 1
+                call = (names[row], start, end, family, domain.score, METHOD)
+                found.append((*call, FITTED))
+                if (
                     hit.score >= least[0] and domain.score >= least[1]
                     if least
                     else domain.i_evalue <= EVALUE
-                )
-                if good:
-                    start = offsets[row] + domain.env_from - 1
-                    end = offsets[row] + domain.env_to - 1
-                    found.append((names[row], start, end, family, domain.score, METHOD, run))
+                ):
+                    found.append((*call, GATHERING))
     columns = ["protein", "start", "end", "label", "score", "method", "run"]
-    return best_of_overlapping(pd.DataFrame(found, columns=columns))
+    calls = pd.DataFrame(found, columns=columns)
+    sets = [best_of_overlapping(calls[calls["run"] == run]) for run in (GATHERING, FITTED)]
+    return pd.concat(sets, ignore_index=True)
 
 
 def best_of_overlapping(calls: pd.DataFrame) -> pd.DataFrame:

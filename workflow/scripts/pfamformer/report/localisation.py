@@ -17,6 +17,7 @@ from pfamformer.evaluation.localisation import (
     residue_rates,
     threshold_at,
 )
+from pfamformer.methods.profile_locator import FITTED, GATHERING
 from pfamformer.methods.profile_locator import METHOD as PROFILES
 from pfamformer.methods.tagging import places
 from pfamformer.report.figures import COLOURS, INK, STYLE, plt
@@ -29,7 +30,7 @@ TRACKS, DRAWN_DOMAINS = 6, 2
 
 
 def make_table(
-    calls: Sequence[pd.DataFrame],
+    calls: Sequence[tuple[str, str, pd.DataFrame]],
     slices: pd.DataFrame,
     domains: pd.DataFrame,
     settings: EvaluationSettings,
@@ -37,16 +38,18 @@ def make_table(
 ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
     """One row per method, judged on the test proteins; and the calls of each that count.
 
-    A tagger's calls count from the score at which those on shuffled development slices are the
-    allowed share of all; a profile HMM brings thresholds of its own.
+    Calls count from the score at which those on shuffled development slices are the allowed share
+    of all; gathering thresholds have been applied already.
+
+    Args:
+        calls: method, run and its ``calls`` table.
     """
     rows, kept = [], {}
-    for found in calls:
-        method, run = (str(found[key].iloc[0]) if len(found) else "" for key in ("method", "run"))
-        least = -np.inf if method == PROFILES else _threshold(found, slices, settings)
+    for method, run, found in calls:
+        least = -np.inf if run == GATHERING else _threshold(found, slices, settings)
         counted = _on(found, slices, "test", "protein")
         counted = counted[counted["score"] >= least]
-        kept[f"{method} ({run})" if method != PROFILES else method] = counted
+        kept[f"{method} ({run})"] = counted
         rows.append(
             {"method": method, "run": run, "threshold": least}
             | _judge(counted, slices, domains, settings, seed)
@@ -215,11 +218,14 @@ def describe(table: pd.DataFrame, slices: pd.DataFrame, settings: EvaluationSett
 def _paragraph(table: pd.DataFrame, settings: EvaluationSettings) -> str:
     first = table.iloc[0]
     text = (
-        f"{first['domains']:,.0f} domains on {first['proteins']:,.0f} test proteins; no test protein "
+        f"{first['domains']:,.0f} domains on {first['proteins']:,.0f} test proteins; none of them "
         "has a domain with a homologue on a training protein. "
     )
-    profile = table[table["method"] == PROFILES].iloc[0]
-    text += f"The profile HMM reaches an F1 of {profile['f1_at_50']:.1f} % at an overlap of 0.5. "
+    gathering, profile = (table[table["run"] == run].iloc[0] for run in (GATHERING, FITTED))
+    text += (
+        f"The profile HMM reaches an F1 of {gathering['f1_at_50']:.1f} % at an overlap of 0.5 with "
+        f"Pfam's gathering thresholds and of {profile['f1_at_50']:.1f} % with a fitted one. "
+    )
     taggers = table[table["method"] != PROFILES]
     if taggers.empty:
         return text + "No tagger was trained in this configuration."
@@ -227,11 +233,12 @@ def _paragraph(table: pd.DataFrame, settings: EvaluationSettings) -> str:
     overlap = best["f1_at_50_low"] <= profile["f1_at_50_high"]
     gap = best["f1_at_50"] - profile["f1_at_50"]
     if gap > 0:
-        verdict = "above it" + (", with overlapping intervals" if overlap else "")
+        verdict = "above the latter" + (", with overlapping intervals" if overlap else "")
     else:
-        verdict = f"{-gap:.1f} percentage points below it"
+        verdict = f"{-gap:.1f} percentage points below the latter"
     return (
-        text + f"The best tagger ({best['run']}) reaches {best['f1_at_50']:.1f} %, {verdict}; its "
-        f"threshold allows {100 * settings.false_discovery_rate:g} % false calls, estimated on "
+        text
+        + f"The best tagger ({best['run']}) reaches {best['f1_at_50']:.1f} %, {verdict}; fitted "
+        f"thresholds allow {100 * settings.false_discovery_rate:g} % false calls, estimated on "
         "shuffled development proteins."
     )
