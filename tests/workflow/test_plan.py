@@ -11,8 +11,9 @@ from conftest import ROOT, TINY, snakemake, working_copy
 from pfamformer.dependencies import code_of
 
 TARGETS = [
-    "all", "sources", "domains", "localisation_data", "splits", "corpora", "pretraining",
-    "finetuning", "baselines", "table_3", "figure_6", "report", "tasks", "table_6", "go_baselines",
+    "all", "sources", "domains", "localisation_data", "localisation", "splits", "corpora",
+    "pretraining", "finetuning", "baselines", "table_3", "figure_6", "report", "tasks", "table_6",
+    "go_baselines",
 ]  # fmt: skip
 
 

@@ -6,9 +6,7 @@ import pandas as pd
 
 from pfamformer.command import atomic_path, run
 from pfamformer.config import EvaluationSettings
-from pfamformer.methods.profile_locator import FITTED, GATHERING
-from pfamformer.methods.profile_locator import METHOD as PROFILES
-from pfamformer.methods.tagging import METHOD as TAGGER
+from pfamformer.methods import FITTED, GATHERING, PROFILES, TAGGER
 from pfamformer.report.figures import save_svg
 from pfamformer.report.items import write_item
 from pfamformer.report.localisation import describe, draw_tracks, make_table
@@ -38,10 +36,8 @@ def main() -> None:
         false_discovery_rate=arguments.false_discovery_rate,
     )
     profiles = read_table("calls", arguments.profiles)
-    calls = [
-        (TAGGER, r, read_table("calls", p))
-        for r, p in zip(arguments.runs, arguments.taggers, strict=True)
-    ]
+    taggers = zip(arguments.runs, arguments.taggers, strict=True)
+    calls = [(TAGGER, name, read_table("calls", path)) for name, path in taggers]
     calls += [(PROFILES, run, profiles[profiles["run"] == run]) for run in (GATHERING, FITTED)]
     slices = read_table("localisation", arguments.sequences)
     domains = read_table("localisation_domains", arguments.domains)

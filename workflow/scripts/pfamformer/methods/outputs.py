@@ -89,3 +89,13 @@ def keep_best(scores: pd.DataFrame, limit: int) -> pd.DataFrame:
     )
     kept = ordered[ordered.groupby("row").cumcount() < limit]
     return kept.drop(columns="row").reset_index(drop=True)
+
+
+def places(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The protein of every slice, and the number of its first residue on it.
+
+    A shuffled slice stands for itself: its name is its protein and its first residue is 1.
+    """
+    real = (table["kind"] == "protein").to_numpy()
+    names = np.where(real, table["protein"], table["id"])
+    return names, np.where(real, table["start"], 1)

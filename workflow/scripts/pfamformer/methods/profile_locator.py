@@ -13,12 +13,10 @@ import pandas as pd
 import pyhmmer
 from pyhmmer.plan7 import HMM
 
+from pfamformer.methods import FITTED, GATHERING, PROFILES
+from pfamformer.methods.outputs import places
 from pfamformer.methods.profile_hmm import digital_block
-from pfamformer.methods.tagging import places
 
-METHOD = "profile HMM"
-#: The two sets of calls, as the run of the ``calls`` table.
-GATHERING, FITTED = "gathering thresholds", "fitted threshold"
 # Of a domain of a family without gathering thresholds: HMMER's own inclusion threshold is 0.01 for
 # one family; among many, ten times stricter.
 EVALUE = 1e-3
@@ -58,7 +56,7 @@ def profile_calls(
             for domain in hit.domains:
                 start = offsets[row] + domain.env_from - 1
                 end = offsets[row] + domain.env_to - 1
-                call = (names[row], start, end, family, domain.score, METHOD)
+                call = (names[row], start, end, family, domain.score, PROFILES)
                 found.append((*call, FITTED))
                 if (
                     hit.score >= least[0] and domain.score >= least[1]

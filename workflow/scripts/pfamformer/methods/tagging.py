@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from pfamformer.methods import TAGGER
 from pfamformer.methods.decoding import Grammar, States, decode, posteriors
+from pfamformer.methods.outputs import places
 from pfamformer.model.tagger import FIRST, LAST, MIDDLE, OUTSIDE, Tagger
 from pfamformer.sequences.alphabet import PAD
 from pfamformer.training.batches import Batch
 
-METHOD = "tagger"
 #: Families that compete for a protein. Real proteins hold few; more only costs time.
 CANDIDATES = 16
 
@@ -38,7 +39,7 @@ def calls(
     names, offsets = places(table)
     found = [
         (names[row], offsets[row] + domain.start, offsets[row] + domain.end, families[label],
-         domain.score, METHOD, run)
+         domain.score, TAGGER, run)
         for row, domain, label in _decoded(model, batches, grammar, dtype)
     ]  # fmt: skip
     columns = ["protein", "start", "end", "label", "score", "method", "run"]
@@ -83,13 +84,3 @@ def candidates(
     share_BLK = families_BLF.cpu().gather(2, chosen_BK[:, None].expand(B, L, -1)).numpy()
     kinds = [kinds_BL4[..., kind, None] * share_BLK for kind in (FIRST, MIDDLE, LAST)]
     return States(kinds_BL4[..., OUTSIDE], *kinds), chosen_BK.numpy()
-
-
-def places(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """The protein of every slice, and the number of its first residue on it.
-
-    A shuffled slice stands for itself: its name is its protein and its first residue is 1.
-    """
-    real = (table["kind"] == "protein").to_numpy()
-    names = np.where(real, table["protein"], table["id"])
-    return names, np.where(real, table["start"], 1)

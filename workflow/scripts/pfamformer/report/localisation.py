@@ -10,16 +10,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pfamformer.config import EvaluationSettings
-from pfamformer.evaluation.classification import bootstrap_over
+from pfamformer.evaluation.intervals import bootstrap_ratio
 from pfamformer.evaluation.localisation import (
     boundary_error,
     match,
     residue_rates,
     threshold_at,
 )
-from pfamformer.methods.profile_locator import FITTED, GATHERING
-from pfamformer.methods.profile_locator import METHOD as PROFILES
-from pfamformer.methods.tagging import places
+from pfamformer.methods import FITTED, GATHERING, PROFILES
+from pfamformer.methods.outputs import places
 from pfamformer.report.figures import COLOURS, INK, STYLE, plt
 from pfamformer.report.items import Column, Item
 
@@ -109,9 +108,9 @@ def _judge(
         total = counted.groupby("protein").size().add(truth.groupby("protein").size(), fill_value=0)
         by = pd.DataFrame({"right": 2 * right, "total": total}).fillna(0.0)
         sums = by.groupby(component.reindex(by.index).to_numpy()).sum()
-        interval = bootstrap_over(
-            sums["right"].to_numpy(), sums["total"].to_numpy(),
-            draws=settings.bootstrap, confidence=settings.confidence, seed=seed,
+        interval = bootstrap_ratio(
+            sums["right"].to_numpy(), sums["total"].to_numpy(), settings.bootstrap,
+            settings.confidence, np.random.default_rng(seed),
         )  # fmt: skip
         row[f"f1_{name}_low"], row[f"f1_{name}_high"] = 100 * interval.low, 100 * interval.high
         if overlap == OVERLAPS[0]:
