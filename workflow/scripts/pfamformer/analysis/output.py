@@ -41,7 +41,10 @@ def write_analysis(
         numbers.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
     if arguments.one_of_several:
         item = replace(
-            item, name=f"{item.name}_{arguments.run}", title=f"{item.title} ({arguments.run})"
+            item,
+            name=f"{item.name}_{arguments.run}",
+            title=f"{item.title} ({arguments.run})",
+            target=item.name,
         )
     item = replace(item, figure=Path(arguments.figure).name, numbers=Path(arguments.numbers).name)
     write_item(item, arguments.item)
