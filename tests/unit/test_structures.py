@@ -209,9 +209,7 @@ def test_the_likelier_location_counts(stream, tmp_path):
 def test_foreign_seqres_and_files_without_protein_are_refused(stream, tmp_path):
     path = tmp_path / "made.pdb"
     path.write_text(pdb_text(make_structure(stream), "W" * 40))
-    with pytest.raises(
-        InputError, match=r"made\.pdb, line 5, chain A: the atoms .* do not fit"
-    ):
+    with pytest.raises(InputError, match=r"made\.pdb, line 5, chain A: the atoms .* do not fit"):
         read_structure(path)
     path.write_text("HEADER  nothing\nEND\n")
     with pytest.raises(InputError, match=r"made\.pdb, .*holds no protein chain"):
