@@ -44,10 +44,17 @@ ANALYSES = {
     "figure_11": ["posteriors", "frequencies"],
     "figure_12": ["posteriors"],
     "frequencies": ["course"],
+    "figure_13": ["attention"],
+    "table_5": ["attention"],
 }
+if STRUCTURE_FILES:
+    ANALYSES["figure_14"] = ["weights", "task", "contacts"]
 ANALYSIS_OPTIONS = {
     "figure_7": f"--draws {PROJECT.analysis.permutations}",
     "figure_8": f"--draws {PROJECT.analysis.permutations}",
+    "figure_14": (
+        f"--fitted {PROJECT.analysis.fitted_structures} --longest {PROJECT.analysis.longest_chain}"
+    ),
 }
 ITEMS += [f"{RESULTS}/tables/table_1.json", f"{RESULTS}/figures/figure_9.json"]
 ITEMS += expand(f"{RESULTS}/analysis/{{run}}/{{analysis}}.json", run=ANALYSED, analysis=ANALYSES)
@@ -81,6 +88,9 @@ def analysed_files(wildcards):
         "posteriors": f"{folder}/posteriors.parquet",
         "frequencies": f"{folder}/prior.json",
         "course": f"{folder}/course.tsv",
+        "attention": f"{folder}/attention.parquet",
+        "task": f"{RESULTS}/tasks/contacts/task.parquet",
+        "contacts": f"{RESULTS}/tasks/contacts/contacts.parquet",
     }
     return {key: known[key] for key in ANALYSES[wildcards.analysis]}
 
@@ -195,6 +205,44 @@ rule posteriors:
         " --mask-share {params.mask_share} --budget {params.budget} --seed {params.seed}"
         " --threads {threads} --posteriors {output.posteriors} --course {output.course}"
         " --frequencies {output.frequencies} 2> {log}"
+
+
+rule attention_statistics:
+    """Spread and asymmetry of attention of every snapshot of a run, consumed layer by layer."""
+    input:
+        weights=snapshot_files,
+        domains=f"{RESULTS}/domains/domains.parquet",
+        split=f"{RESULTS}/splits/clustered/split.parquet",
+        proteins=f"{RESULTS}/domains/proteins.parquet",
+        code=code("attention_statistics"),
+    output:
+        f"{RESULTS}/analysis/{{run}}/attention.parquet",
+    log:
+        f"{LOGS}/attention_statistics/{{run}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/attention_statistics/{{run}}.tsv"
+    wildcard_constraints:
+        run=names(PRETRAIN),
+    conda:
+        "../envs/analysis.yaml"
+    threads: need("analysis", "threads")
+    resources:
+        mem_mb=need("analysis", "mem_mb"),
+        runtime=need("analysis", "runtime"),
+        gpu=need("analysis", "gpu"),
+        gpu_model=need("analysis", "gpu_model"),
+    params:
+        code=code_digest("attention_statistics"),
+        snapshots=snapshot_options,
+        sequences=PROJECT.analysis.sequences,
+        max_length=PROJECT.analysis.max_length,
+        budget=lambda wildcards: PRETRAIN[wildcards.run].tokens_per_batch,
+        seed=PROJECT.seed,
+    shell:
+        "python {input.code[0]} {params.snapshots} --domains {input.domains}"
+        " --split {input.split} --proteins {input.proteins} --sequences {params.sequences}"
+        " --max-length {params.max_length} --budget {params.budget} --seed {params.seed}"
+        " --threads {threads} --output {output} 2> {log}"
 
 
 rule masked_loss:

@@ -64,7 +64,11 @@ def train_on_copies(model, stream, steps=250):
         tokens = torch.from_numpy(copies(stream, 48))
         tokens = F.pad(F.pad(tokens, (1, 0), value=0), (0, 1), value=2)
         target = torch.from_numpy(stream.random(tokens.shape) < 0.15) & (tokens > 3)
-        x_BLD = model.encoder(tokens.masked_fill(target, MASK))
+        # Half of the targets become a random residue: since it looks like any other, every residue
+        # must be checked against its partner, not only masked ones.
+        other = torch.from_numpy(stream.integers(4, 24, size=tokens.shape))
+        wrong = torch.from_numpy(stream.random(tokens.shape) < 0.5)
+        x_BLD = model.encoder(torch.where(target, torch.where(wrong, other, MASK), tokens))
         loss = F.cross_entropy(model.logits(x_BLD[target]), tokens[target])
         optimizer.zero_grad()
         loss.backward()
@@ -219,7 +223,7 @@ def test_planted_contacts_are_found_by_the_trained_network_only(stream, tmp_path
     curves, base, features = contact_curves(networks, structures, torch.device("cpu"))
     best = summary(curves, base).set_index(["kind", "reading", "network"])
     assert base["far"] == pytest.approx(24 / (18 * 19))
-    assert best.loc[("far", "best head", "trained"), "f1"] > 80
+    assert best.loc[("far", "best head", "trained"), "f1"] > 50
     assert best.loc[("far", "best head", "untrained"), "f1"] < 30
     assert best.loc[("far", "maximum", "trained"), "f1"] > 60
     found = predictions(features, structures, 20, 1)

@@ -412,6 +412,14 @@ class AnalysisSettings(Settings):
         "Residues of a sequence at most; longer ones are cut around a held-out domain", "residues",
         512, ge=16, le=10_000,
     )  # fmt: skip
+    fitted_structures: int = setting(
+        "Chains that the contact regression is fitted on at most; with fewer each is left out once",
+        "chains", 20, ge=1, le=1000,
+    )  # fmt: skip
+    longest_chain: int = setting(
+        "Residues of a chain at most whose contacts are looked at", "residues", 1000, ge=30,
+        le=10_000,
+    )  # fmt: skip
     permutations: int = setting(
         "Permutations behind a p-value", "permutations", 9999, ge=99, le=1_000_000
     )

@@ -60,7 +60,9 @@ def attention_statistics(
         for batch in read_in_order(sequences, budget, max_length):
             lengths = np.minimum(sequences.lengths[batch.rows], max_length) + 2
             with torch.inference_mode():
-                for layer, w_BHLL in enumerate(encoder.attention_layers(batch.tokens.to(device)), 1):
+                for layer, w_BHLL in enumerate(
+                    encoder.attention_layers(batch.tokens.to(device)), 1
+                ):
                     for b, (row, n) in enumerate(zip(batch.rows, lengths, strict=True)):
                         found = measures(w_BHLL[b, :, :n, :n])
                         about = {"step": snapshot.step, "layer": layer, "sequence": int(row)}

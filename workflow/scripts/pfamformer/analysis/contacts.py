@@ -1,7 +1,7 @@
 """Attention against residue contacts (figure 14; study, section 4.4).
 
-Each layer's weights become counts over a grid of thresholds, for every head and for the maximum over
-heads, and pair features for a regression (Rao et al., ICLR 2021); the weights are then dropped.
+Each layer's weights become counts over a grid of thresholds, for every head and for the maximum
+over heads, and pair features for a regression (Rao et al., ICLR 2021); then weights are dropped.
 Axes: H heads of a layer, A all heads of the network, L residues, T thresholds, P pairs.
 """
 
@@ -152,9 +152,7 @@ def totals(structure: Structure, kind: str) -> tuple[int, int]:
     return int((chosen & structure.contact).sum()), int(chosen.sum())
 
 
-def curve(
-    counts: Sequence[np.ndarray], structures: Sequence[Structure], kind: str
-) -> pd.DataFrame:
+def curve(counts: Sequence[np.ndarray], structures: Sequence[Structure], kind: str) -> pd.DataFrame:
     """Precision and recall at every threshold, mean and standard deviation over structures.
 
     Args:
@@ -170,7 +168,8 @@ def curve(
         contacts, pairs = of_kind(table.sum(0) if table.ndim == 4 else table, kind)
         with np.errstate(invalid="ignore", divide="ignore"):
             precision.append(contacts / pairs)
-            recall.append(contacts / (heads * totals(structure, kind)[0]))
+        # A chain without contacts of this kind has found all zero of them: none, not a gap.
+        recall.append(contacts / max(1, heads * totals(structure, kind)[0]))
     p, r = np.array(precision), np.array(recall)
     some = np.isfinite(p).sum(0)
     filled = np.where(np.isfinite(p), p, 0)
@@ -181,15 +180,15 @@ def curve(
             "threshold": THRESHOLDS,
             "precision": mean,
             "precision_sd": np.where(some > 1, np.sqrt(spread), np.nan),
-            "recall": np.nanmean(r, axis=0),
-            "recall_sd": np.nanstd(r, axis=0, ddof=1) if len(r) > 1 else np.nan,
+            "recall": r.mean(axis=0),
+            "recall_sd": r.std(axis=0, ddof=1) if len(r) > 1 else np.nan,
             "structures": some,
         }
     )
 
 
 def best_head(readings: Sequence[Reading], structures: Sequence[Structure], kind: str) -> int:
-    """The head whose F1 at its best threshold is highest, confusion matrices added over structures."""
+    """The head whose F1 at its best threshold is highest, counts added over structures."""
     contacts, pairs = of_kind(sum(r.heads for r in readings), kind)
     positives = sum(totals(s, kind)[0] for s in structures)
     f1 = 2 * contacts / np.maximum(pairs + positives, 1)

@@ -14,9 +14,9 @@ from pfamformer.report.figures import COLOURS, INK, STYLE, plt, title
 from pfamformer.report.items import Column, Item
 from pfamformer.report.published import FIGURE_14
 
-KINDS = {"near": "near contacts", "far": "far contacts", "union": "all contacts"}
+KINDS = {"near": "near", "far": "far", "union": "all"}
 READINGS = {
-    "maximum": "largest of all heads",
+    "maximum": "maximum over heads",
     "pooled": "heads pooled",
     "best head": "best head",
 }
@@ -40,7 +40,8 @@ def draw(curves: pd.DataFrame, base: Mapping[str, float]) -> Figure:
         ("random head", {"color": COLOURS[2], "lw": 1.3, "ls": (0, (1, 1.5))}),
     ]
     with matplotlib.rc_context(STYLE):
-        figure, axes = plt.subplots(3, 3, figsize=(9, 8.4), sharex=True, sharey=True)
+        figure, axes = plt.subplots(3, 3, figsize=(9, 8.4), sharex=True, sharey="row")
+        letters = iter("abcdefghi")
         for row, (kind, words) in zip(axes, KINDS.items(), strict=True):
             for axis, (reading, name) in zip(row, READINGS.items(), strict=True):
                 panel = curves[(curves["kind"] == kind) & (curves["reading"] == reading)]
@@ -50,9 +51,8 @@ def draw(curves: pd.DataFrame, base: Mapping[str, float]) -> Figure:
                 axis.set_xscale("log")
                 axis.set_xlim(100 * LEAST_RECALL, 100)
                 axis.set_xticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
-                axis.set_ylim(0, 100)
-                title(axis, "abcdefghi"[3 * list(KINDS).index(kind) + list(READINGS).index(reading)],
-                      f"{words}, {name}")  # fmt: skip
+                axis.set_ylim(0, 100 if kind == "near" else None)
+                title(axis, next(letters), f"{words}, {name}")
                 axis.title.set_fontsize(9)
             row[0].set_ylabel("precision (%)")
         for axis in axes[-1]:
