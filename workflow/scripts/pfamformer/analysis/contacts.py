@@ -246,9 +246,11 @@ def regression_scores(
 def precision_at(
     score_P: np.ndarray, structure: Structure, apart: int, share: float
 ) -> float:  # fmt: skip
-    """Precision of the L·share highest-scoring far pairs that are at least ``apart`` apart."""
+    """Precision of the L·share highest-scoring far pairs at least ``apart`` apart; NaN without any."""
     first, second = far_pairs(structure)
     chosen = second - first >= apart
+    if not chosen.any():
+        return np.nan
     number = max(1, int(len(structure.tokens) * share))
     order = np.argsort(-score_P[chosen], kind="stable")[:number]
     return float(structure.contact[first[chosen], second[chosen]][order].mean())
@@ -316,6 +318,7 @@ def predictions(
         for network, score in {**scores, "distance along the chain": near_first}.items():
             for name, share in (("L", 1.0), ("L/2", 0.5), ("L/5", 0.2)):
                 values = [100 * precision_at(score[i], structures[i], apart, share) for i in judged]
+                values = [value for value in values if np.isfinite(value)]
                 if values:
                     about = {"network": network, "range": words, "share": name}
                     sd = np.std(values, ddof=1) if len(values) > 1 else np.nan
