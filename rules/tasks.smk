@@ -6,6 +6,13 @@ STRUCTURE_FILES = (
     else []
 )
 GO = PROJECT.tasks.go
+# Name of a task → format, file, and which of TAPE's tasks it is.
+TASK_FILES = {
+    **{
+        name: ("tape", f"{RESULTS}/sources/tape/{name}.tar.gz", name) for name in PROJECT.tasks.tape
+    },
+    **{name: (file.format, file.path, file.task) for name, file in PROJECT.tasks.files.items()},
+}
 GO_TABLES = ["terms", "annotations", "proteins"] if GO else []
 
 
@@ -14,6 +21,7 @@ rule tasks:
     input:
         expand(f"{RESULTS}/tasks/go/{{table}}.parquet", table=GO_TABLES),
         [f"{RESULTS}/tasks/contacts/task.parquet"] if STRUCTURE_FILES else [],
+        expand(f"{RESULTS}/tasks/{{task}}/task.parquet", task=TASK_FILES),
 
 
 if GO:
@@ -86,3 +94,35 @@ rule contacts:
         "python {input.code[0]} --structures {input.structures}"
         " --max-distance {params.max_distance} --min-length {params.min_length}"
         " --task {output.task} --contacts {output.contacts} --rejects {output.rejects} 2> {log}"
+
+
+rule task_file:
+    """A task out of a file in somebody else's format."""
+    input:
+        file=lambda wildcards: TASK_FILES[wildcards.task][1],
+        code=code("task_file"),
+    output:
+        task=f"{RESULTS}/tasks/{{task}}/task.parquet",
+        contacts=f"{RESULTS}/tasks/{{task}}/contacts.parquet",
+        rejects=f"{RESULTS}/tasks/{{task}}/rejects.tsv",
+    log:
+        f"{LOGS}/task_file/{{task}}.log",
+    wildcard_constraints:
+        task=names(TASK_FILES),
+    conda:
+        "../envs/tables.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    params:
+        code=code_digest("task_file"),
+        format=lambda wildcards: TASK_FILES[wildcards.task][0],
+        kind=lambda wildcards: (
+            f"--kind {TASK_FILES[wildcards.task][2]}" if TASK_FILES[wildcards.task][2] else ""
+        ),
+        seed=PROJECT.seed,
+    shell:
+        "python {input.code[0]} --file {input.file:q} --format {params.format} {params.kind}"
+        " --seed {params.seed} --task {output.task} --contacts {output.contacts}"
+        " --rejects {output.rejects} 2> {log}"

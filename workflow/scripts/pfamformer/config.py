@@ -483,6 +483,9 @@ class TaskFileSettings(Settings):
         "sequences.fasta, sampled.fasta and mask.fasta"
     )
     path: str = setting("File or folder", min_length=1)
+    task: TapeTask | None = setting(
+        "Which of TAPE's tasks a file of format 'tape' is", default=None
+    )
 
 
 class TasksSettings(Settings):
@@ -709,6 +712,11 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
         days = [go.dev_from, go.test_from, *([go.end] if go.end else [])]
         if days != sorted(set(days)):
             problems.append("tasks.go.test_from: dev_from < test_from < end must hold")
+    problems += [
+        f"tasks.files.{name}.task: is required by format 'tape'"
+        for name, given in project.tasks.files.items()
+        if given.format == "tape" and given.task is None
+    ]
     both = sorted({"go", "contacts", *project.tasks.tape} & project.tasks.files.keys())
     problems += [f"tasks.files.{name}: is the name of another task" for name in both]
     pretraining = project.runs_of("pretrain")

@@ -14,14 +14,23 @@ from pfamformer.tasks.structures import Chain, read_structure
 
 
 def contacts(chain: Chain, max_distance: float) -> np.ndarray:
-    """Pairs nearer than ``max_distance`` (Å), shape (contacts, 2), 0-based, sorted."""
-    seen = np.flatnonzero(chain.resolved)
+    """Contacts of a chain; see :func:`pairs_within`."""
+    return pairs_within(chain.positions, max_distance)
+
+
+def pairs_within(positions: np.ndarray, max_distance: float) -> np.ndarray:
+    """Pairs of residues nearer than ``max_distance``, shape (contacts, 2), 0-based, sorted.
+
+    Args:
+        positions: Å, shape (residues, 3); NaN where unknown.
+    """
+    seen = np.flatnonzero(~np.isnan(positions).any(axis=1))
     if len(seen) < 2:
         return np.empty((0, 2), dtype=int)
-    positions = chain.positions[seen]
-    pairs = cKDTree(positions).query_pairs(max_distance, output_type="ndarray")
+    known = positions[seen]
+    pairs = cKDTree(known).query_pairs(max_distance, output_type="ndarray")
     # The tree also gives pairs at exactly that distance.
-    distance = np.linalg.norm(positions[pairs[:, 0]] - positions[pairs[:, 1]], axis=1)
+    distance = np.linalg.norm(known[pairs[:, 0]] - known[pairs[:, 1]], axis=1)
     pairs = np.sort(seen[pairs[distance < max_distance]], axis=1)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
