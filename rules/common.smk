@@ -114,6 +114,16 @@ def launcher(kind):
     )
 
 
+def split_alignments(wildcards):
+    """The seed alignments, where the definition of the split looks at them."""
+    by_alignment = PROJECT.splits.definition == "alignment"
+    return {"alignments": f"{RESULTS}/sources/Pfam-A.seed.gz"} if by_alignment else {}
+
+
+def alignments_option(wildcards, input):
+    return f"--alignments {input.alignments}" if "alignments" in input.keys() else ""
+
+
 def shard_source(wildcards):
     """What a shard is read from."""
     if wildcards.corpus == "uniparc":

@@ -8,6 +8,7 @@ rule localisation_data:
     """Proteins cut between domains, their domains, shuffled negatives; a split of proteins in which
     no held-out domain has a homologue on a training protein, with its certificate."""
     input:
+        unpack(split_alignments),
         domains=f"{RESULTS}/domains/domains.parquet",
         proteins=f"{RESULTS}/domains/proteins.parquet",
         split=f"{RESULTS}/splits/clustered/split.parquet",
@@ -36,13 +37,14 @@ rule localisation_data:
         min_identity=PROJECT.splits.min_identity,
         min_coverage=PROJECT.splits.min_coverage,
         prefilter=PROJECT.splits.certificate_prefilter,
+        alignments=alignments_option,
         seed=PROJECT.seed,
     shell:
         "python {input.code[0]} --domains {input.domains} --proteins {input.proteins}"
         " --split {input.split} --max-length {params.max_length}"
         " --shuffled-share {params.shuffled_share} --dev-share {params.dev_share}"
         " --test-share {params.test_share} --min-identity {params.min_identity}"
-        " --min-coverage {params.min_coverage} --prefilter {params.prefilter}"
+        " --min-coverage {params.min_coverage} --prefilter {params.prefilter} {params.alignments}"
         " --seed {params.seed} --threads {threads} --table {output.table}"
         " --places {output.places} --leakage {output.leakage} --summary {output.summary} 2> {log}"
 

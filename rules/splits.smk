@@ -1,4 +1,4 @@
-# Similarity within families, components, split, and the certificate without which nothing trains.
+# Components of similar domains within families, split, and the certificate without which nothing trains.
 
 
 rule splits:
@@ -11,17 +11,19 @@ rule splits:
         ),
 
 
-rule similarity:
-    """Smith-Waterman alignments of all pairs of domains of the same family."""
+rule components:
+    """Connected components of similar domains within each family."""
     input:
+        unpack(split_alignments),
         domains=f"{RESULTS}/domains/domains.parquet",
-        code=code("similarity"),
+        code=code("components"),
     output:
-        f"{RESULTS}/splits/similarity.parquet",
+        table=f"{RESULTS}/splits/components.parquet",
+        about=f"{RESULTS}/splits/components.json",
     log:
-        f"{LOGS}/similarity.log",
+        f"{LOGS}/components.log",
     benchmark:
-        f"{RESULTS}/benchmarks/similarity.tsv"
+        f"{RESULTS}/benchmarks/components.tsv"
     conda:
         "../envs/mmseqs2.yaml"
     threads: need("search", "threads")
@@ -29,48 +31,60 @@ rule similarity:
         mem_mb=need("search", "mem_mb"),
         runtime=need("search", "runtime"),
     params:
-        code=code_digest("similarity"),
+        code=code_digest("components"),
+        alignments=alignments_option,
+        min_identity=PROJECT.splits.min_identity,
+        min_coverage=PROJECT.splits.min_coverage,
+        exhaustive_up_to=PROJECT.splits.exhaustive_up_to,
+        seed=PROJECT.seed,
     shell:
-        "python {input.code[0]} --domains {input.domains} --threads {threads}"
-        " --output {output} 2> {log}"
+        "python {input.code[0]} --domains {input.domains} {params.alignments}"
+        " --min-identity {params.min_identity} --min-coverage {params.min_coverage}"
+        " --exhaustive-up-to {params.exhaustive_up_to} --seed {params.seed} --threads {threads}"
+        " --output {output.table} --about {output.about} 2> {log}"
 
 
 rule split:
     """Whole components (clustered) or rows (random) assigned to train, dev and test."""
     input:
+        unpack(split_alignments),
         domains=f"{RESULTS}/domains/domains.parquet",
-        similarity=f"{RESULTS}/splits/similarity.parquet",
+        components=f"{RESULTS}/splits/components.parquet",
         code=code("split"),
     output:
         split=f"{RESULTS}/splits/{{split}}/split.parquet",
         held_out=f"{RESULTS}/splits/{{split}}/held_out.parquet",
+        summary=f"{RESULTS}/splits/{{split}}/summary.tsv",
+        totals=f"{RESULTS}/splits/{{split}}/summary.json",
     log:
         f"{LOGS}/split/{{split}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/split/{{split}}.tsv"
     conda:
         "../envs/mmseqs2.yaml"
-    threads: 1
+    threads: need("search", "threads")
     resources:
-        mem_mb=need("light", "mem_mb"),
-        runtime=need("light", "runtime"),
+        mem_mb=need("search", "mem_mb"),
+        runtime=need("search", "runtime"),
     params:
         code=code_digest("split"),
-        min_identity=PROJECT.splits.min_identity,
-        min_coverage=PROJECT.splits.min_coverage,
+        alignments=alignments_option,
         dev_share=PROJECT.splits.dev_share,
         test_share=PROJECT.splits.test_share,
         seed=PROJECT.seed,
     shell:
-        "python {input.code[0]} --domains {input.domains} --similarity {input.similarity}"
-        " --method {wildcards.split} --min-identity {params.min_identity}"
-        " --min-coverage {params.min_coverage} --dev-share {params.dev_share}"
-        " --test-share {params.test_share} --seed {params.seed} --output {output.split}"
-        " --held-out {output.held_out} 2> {log}"
+        "python {input.code[0]} --domains {input.domains} --components {input.components}"
+        " {params.alignments} --method {wildcards.split} --dev-share {params.dev_share}"
+        " --test-share {params.test_share} --seed {params.seed} --threads {threads}"
+        " --output {output.split} --held-out {output.held_out} --summary {output.summary}"
+        " --totals {output.totals} 2> {log}"
 
 
 rule certify:
     """An independent search of held-out against training domains; fails above zero leaking pairs,
     except for the random split, which leaks by construction and says so."""
     input:
+        unpack(split_alignments),
         domains=f"{RESULTS}/domains/domains.parquet",
         split=f"{RESULTS}/splits/{{split}}/split.parquet",
         code=code("certify"),
@@ -88,12 +102,13 @@ rule certify:
         runtime=need("search", "runtime"),
     params:
         code=code_digest("certify"),
+        alignments=alignments_option,
         min_identity=PROJECT.splits.min_identity,
         min_coverage=PROJECT.splits.min_coverage,
         prefilter=PROJECT.splits.certificate_prefilter,
         may_leak=lambda wildcards: "--may-leak" if wildcards.split == "random" else "",
     shell:
-        "python {input.code[0]} --domains {input.domains} --split {input.split}"
+        "python {input.code[0]} --domains {input.domains} --split {input.split} {params.alignments}"
         " --min-identity {params.min_identity} --min-coverage {params.min_coverage}"
         " --prefilter {params.prefilter} --threads {threads} {params.may_leak}"
         " --output {output} 2> {log}"

@@ -15,7 +15,8 @@ def main() -> None:
     parser.add_argument("--split", required=True, help="split.parquet")
     parser.add_argument("--min-identity", type=float, required=True)
     parser.add_argument("--min-coverage", type=float, required=True)
-    parser.add_argument("--prefilter", choices=["none", "ungapped"], default="none")
+    parser.add_argument("--prefilter", default="none", choices=["none", "family", "ungapped"])
+    parser.add_argument("--alignments", help="Pfam-A.seed.gz: take identity from it; no search")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
         "--may-leak", action="store_true", help="write the count instead of failing (random split)"
@@ -29,6 +30,7 @@ def main() -> None:
         min_coverage=arguments.min_coverage,
         prefilter=arguments.prefilter,
         threads=arguments.threads,
+        seed=arguments.alignments,
     )
     log.info("%d leaking pairs, %d domains", found["leaking_pairs"], found["leaking_rows"])
     if not arguments.may_leak:

@@ -24,7 +24,8 @@ def main() -> None:
     parser.add_argument("--test-share", type=float, required=True)
     parser.add_argument("--min-identity", type=float, required=True)
     parser.add_argument("--min-coverage", type=float, required=True)
-    parser.add_argument("--prefilter", choices=["none", "ungapped"], default="none")
+    parser.add_argument("--prefilter", choices=["none", "family", "ungapped"], default="none")
+    parser.add_argument("--alignments", help="Pfam-A.seed.gz: take identity from it; no search")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--table", required=True, help="output: localisation.parquet")
@@ -39,7 +40,8 @@ def main() -> None:
     log.info("%d components; proteins: %s", component.nunique(), part.value_counts().to_dict())
     of_domain = pd.DataFrame({"id": domains["id"], "part": domains["protein"].map(part)})
     limits = {"min_identity": a.min_identity, "min_coverage": a.min_coverage}
-    found = certify(domains, of_domain, prefilter=a.prefilter, threads=a.threads, **limits)
+    how = {"prefilter": a.prefilter, "threads": a.threads, "seed": a.alignments}
+    found = certify(domains, of_domain, **how, **limits)
     refuse_leaks(found, a.table)
     parts = pd.DataFrame({"component": component, "part": part})
     cut = {"max_length": a.max_length, "shuffled_share": a.shuffled_share, "seed": a.seed}

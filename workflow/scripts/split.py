@@ -1,10 +1,16 @@
 """Split domains into train, dev and test."""
 
 import argparse
+import json
 
-from pfamformer.command import log, run
-from pfamformer.families.similarity import over_threshold
-from pfamformer.families.splits import clustered_split, nearest_train_identity, random_split
+from pfamformer.command import atomic_path, log, run
+from pfamformer.families.seed_identity import nearest_training_identity
+from pfamformer.families.splits import (
+    clustered_split,
+    nearest_train_identity,
+    random_split,
+    summarise,
+)
 from pfamformer.tables import read_table, write_table
 
 
@@ -12,32 +18,37 @@ def main() -> None:
     """Parse, split, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--domains", required=True, help="domains.parquet")
-    parser.add_argument("--similarity", required=True, help="similarity.parquet")
+    parser.add_argument("--components", required=True, help="components.parquet")
+    parser.add_argument("--alignments", help="Pfam-A.seed.gz: take identity from it; no search")
     parser.add_argument("--method", required=True, choices=["clustered", "random"])
-    parser.add_argument("--min-identity", type=float, required=True)
-    parser.add_argument("--min-coverage", type=float, required=True)
     parser.add_argument("--dev-share", type=float, required=True)
     parser.add_argument("--test-share", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", required=True, help="split.parquet")
-    parser.add_argument(
-        "--held-out", required=True, help="held_out.parquet: domains outside the training part"
-    )
+    parser.add_argument("--held-out", required=True, help="output: held-out domains, Parquet")
+    parser.add_argument("--summary", required=True, help="output: one line per family, TSV")
+    parser.add_argument("--totals", required=True, help="output: summary.json")
     arguments = parser.parse_args()
     domains = read_table("domains", arguments.domains)
-    pairs = read_table("similarity", arguments.similarity)
     shares = {"dev": arguments.dev_share, "test": arguments.test_share, "seed": arguments.seed}
     if arguments.method == "clustered":
-        edges = pairs[over_threshold(pairs, arguments.min_identity, arguments.min_coverage)]
-        split = clustered_split(domains, edges, **shares)
+        split = clustered_split(read_table("components", arguments.components), **shares)
     else:
         split = random_split(domains, **shares)
-    lengths = dict(zip(domains["id"], domains["sequence"].str.len(), strict=True))
-    split["nearest_train_identity"] = nearest_train_identity(split, pairs, lengths)
-    log.info("%s", split["part"].value_counts().to_dict())
+    part = split["part"]
+    log.info("%s", part.value_counts().to_dict())
+    split["nearest_train_identity"] = (
+        nearest_training_identity(domains, part, arguments.alignments)
+        if arguments.alignments
+        else nearest_train_identity(domains, part, arguments.threads)
+    )
     write_table(split, "split", arguments.output)
-    held_out = domains[(split["part"] != "train").to_numpy()]
-    write_table(held_out, "domains", arguments.held_out)
+    write_table(domains[(part != "train").to_numpy()], "domains", arguments.held_out)
+    families, totals = summarise(split)
+    write_table(families, "split_summary", arguments.summary)
+    with atomic_path(arguments.totals) as temporary:
+        temporary.write_text(json.dumps(totals, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

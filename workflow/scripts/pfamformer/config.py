@@ -118,22 +118,35 @@ class DomainsSettings(Settings):
 class SplitsSettings(Settings):
     """What counts as similar, and how much is held out."""
 
+    definition: Literal["search", "alignment"] = setting(
+        "What identity is: 'search' aligns two domains by Smith-Waterman; 'alignment' counts "
+        "identical residues of the seed alignment over the shorter ungapped length (Easel's and "
+        "profmark's definition)",
+        default="search",
+    )
     min_identity: float = setting(
         "Aligned identity at which two domains of a family must stay in one part", "share", 0.25,
         gt=0, le=1,
     )  # fmt: skip
     min_coverage: float = setting(
-        "Share of both sequences that the alignment must cover for that", "share", 0.8, ge=0, le=1
-    )
+        "Share of both sequences that the alignment must cover for that ('search' only)", "share",
+        0.8, ge=0, le=1,
+    )  # fmt: skip
+    exhaustive_up_to: int = setting(
+        "Largest family in which every pair that could join two components is aligned; in larger "
+        "ones a k-mer search finds such pairs",
+        "domains", 50_000, ge=2, le=10_000_000,
+    )  # fmt: skip
     test_share: float = setting(
         "Largest share of a family's domains in the test part", "share", 0.25, gt=0, lt=0.5
     )
     dev_share: float = setting(
         "Largest share of a family's domains in the development part", "share", 0.1, gt=0, lt=0.5
     )
-    certificate_prefilter: Literal["none", "ungapped"] = setting(
+    certificate_prefilter: Literal["none", "family", "ungapped"] = setting(
         "How the certificate searches: 'none' aligns every held-out with every training domain "
-        "(exact), 'ungapped' keeps the best ungapped diagonals (for millions of domains)",
+        "(exact), 'family' with every one of its family (exact for leaks, blind to pairs of "
+        "different families), 'ungapped' keeps the best ungapped diagonals (a heuristic)",
         default="none",
     )
 

@@ -34,9 +34,10 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("gathering", _TEXT), ("domains", _WHOLE),
         ],
         "proteins": [("protein", _TEXT), ("sequence", _TEXT)],
-        "similarity": [
-            ("query", _TEXT), ("target", _TEXT), ("identity", _REAL),
-            ("query_coverage", _REAL), ("target_coverage", _REAL), ("identical", _WHOLE),
+        "components": [("id", _TEXT), ("family", _TEXT), ("component", _WHOLE)],
+        "split_summary": [
+            ("family", _TEXT), ("rows", _WHOLE), ("components", _WHOLE),
+            ("largest_component", _WHOLE), ("train", _WHOLE), ("dev", _WHOLE), ("test", _WHOLE),
         ],
         "split": [
             ("id", _TEXT), ("family", _TEXT), ("component", _WHOLE), ("part", _TEXT),

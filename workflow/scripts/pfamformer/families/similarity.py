@@ -1,9 +1,8 @@
-"""Pairwise similarity by MMseqs2, and the exhaustive search within families.
+"""Pairwise similarity by MMseqs2: of chosen pairs without any prefilter, or of whole databases.
 
-MMseqs2's own prefilter is a heuristic that misses remote pairs, and its clusters leak. Within a
-family every ordered pair is therefore *aligned*, without any prefilter: the list of pairs is handed
-to ``mmseqs align`` as a made-up prefilter result. Cost: the sum of n² over families of n domains,
-each pair a Smith-Waterman matrix of the product of the lengths.
+MMseqs2's own prefilter is a heuristic that misses remote pairs, and its clusters leak. Pairs that
+must not be missed are therefore chosen here and handed to ``mmseqs align`` as a made-up prefilter
+result.
 """
 
 from __future__ import annotations
@@ -12,19 +11,25 @@ import importlib.util
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
 
-from pfamformer.command import log
 from pfamformer.errors import InputError
 
 # E-values depend on the size of the database, so that the same pair has another one in a later
 # search. Pairs are judged by identity and coverage alone; this bound lets every alignment through.
 ANY_EVALUE = "1e9"
+# Targets of a query that the k-mer prefilter lets through: MMseqs2's default.
+MAX_TARGETS = 300
+Prefilter = Literal["kmer", "ungapped", "none"]
 _COLUMNS = "query,target,fident,qcov,tcov,nident"
+_NAMES = ["query", "target", "identity", "query_coverage", "target_coverage", "identical"]
 
 
 def mmseqs_binary() -> str:
@@ -40,11 +45,11 @@ def mmseqs_binary() -> str:
     return found
 
 
-def _mmseqs(*arguments: object, threads: int = 0) -> None:
+def _mmseqs(*arguments: object, threads: int = 0, folder: Path | None = None) -> None:
     command = [mmseqs_binary(), *map(str, arguments), "-v", "1"]
     if threads:
         command += ["--threads", str(threads)]
-    ended = subprocess.run(command, capture_output=True, text=True)
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     if ended.returncode:
         said = (ended.stdout + ended.stderr).strip().splitlines()[-5:]
         raise RuntimeError(
@@ -59,92 +64,104 @@ def _write_numbered(path: Path, sequences: Iterable[str]) -> None:
             out.write(f">{number}\n{sequence}\n")
 
 
-def _read_hits(path: Path, queries: pd.Series, targets: pd.Series) -> pd.DataFrame:
-    hits = pd.read_csv(
-        path,
-        sep="\t",
-        names=["query", "target", "identity", "query_coverage", "target_coverage", "identical"],
-        dtype={"query": np.int64, "target": np.int64},
-    )
-    hits["query"] = queries.to_numpy()[hits["query"]] if len(hits) else []
-    hits["target"] = targets.to_numpy()[hits["target"]] if len(hits) else []
-    return hits.astype({"query": "str", "target": "str"})
+def _read_numbered(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, sep="\t", names=_NAMES, dtype={"query": np.int64, "target": np.int64})
 
 
-def align_within_families(domains: pd.DataFrame, threads: int) -> pd.DataFrame:
-    """Align every ordered pair of domains of the same family.
+class Aligner:
+    """Smith-Waterman alignments of chosen pairs; the database is written once for all of them.
 
     Args:
-        domains: columns ``id``, ``family``, ``sequence``.
-
-    Returns:
-        The ``similarity`` table: one row per pair with a local alignment.
+        sequences: what row numbers stand for.
     """
-    with tempfile.TemporaryDirectory(prefix="pfamformer-mmseqs-") as name:
-        folder = Path(name)
-        _write_numbered(folder / "domains.fasta", domains["sequence"])
-        _mmseqs("createdb", folder / "domains.fasta", folder / "db", "--shuffle", 0)
-        pairs = _write_pairs(folder / "pairs.tsv", domains["family"])
-        log.info("%d domains, %d same-family pairs to align", len(domains), pairs)
+
+    def __init__(self, sequences: Iterable[str], threads: int) -> None:
+        self._sequences, self._threads = sequences, threads
+        #: Alignments computed so far.
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        self._temporary = tempfile.TemporaryDirectory(prefix="pfamformer-mmseqs-")
+        self._folder = Path(self._temporary.name)
+        _write_numbered(self._folder / "domains.fasta", self._sequences)
+        self._mmseqs("createdb", "domains.fasta", "db", "--shuffle", 0)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._temporary.cleanup()
+
+    def _mmseqs(self, program: str, *words: object, threads: int = 0) -> None:
+        _mmseqs(program, *words, threads=threads, folder=self._folder)
+
+    def align(self, queries: np.ndarray, targets: np.ndarray) -> pd.DataFrame:
+        """Align row ``queries[i]`` with row ``targets[i]``, each pair once.
+
+        Returns:
+            One row per pair with a local alignment: ``query`` and ``target`` (row numbers),
+            ``identity`` (of aligned columns, 0–1), ``query_coverage`` and ``target_coverage``
+            (0–1), ``identical`` (residues).
+        """
+        if not len(queries):
+            return pd.DataFrame({name: np.zeros(0, dtype=np.int64) for name in _NAMES})
+        _write_pairs(self._folder / "pairs.tsv", queries, targets)
         # 7 = "prefiltering result"; one entry per query, one line (target, score, diagonal) each.
-        _mmseqs("tsv2db", folder / "pairs.tsv", folder / "pairs", "--output-dbtype", 7)
-        _mmseqs(
-            "align", folder / "db", folder / "db", folder / "pairs", folder / "aligned",
-            "-a", "--alignment-mode", 3, "-e", ANY_EVALUE, threads=threads,
+        self._mmseqs("tsv2db", "pairs.tsv", "pairs", "--output-dbtype", 7)
+        self._mmseqs(
+            "align", "db", "db", "pairs", "aligned",
+            "-a", "--alignment-mode", 3, "-e", ANY_EVALUE, threads=self._threads,
         )  # fmt: skip
-        _mmseqs(
-            "convertalis", folder / "db", folder / "db", folder / "aligned", folder / "hits.tsv",
-            "--format-output", _COLUMNS, threads=threads,
+        self._mmseqs(
+            "convertalis", "db", "db", "aligned", "hits.tsv",
+            "--format-output", _COLUMNS, threads=self._threads,
         )  # fmt: skip
-        hits = _read_hits(folder / "hits.tsv", domains["id"], domains["id"])
-    log.info("%d alignments", len(hits))
-    return hits
+        self._mmseqs("rmdb", "pairs")
+        self._mmseqs("rmdb", "aligned")
+        self.count += len(queries)
+        return _read_numbered(self._folder / "hits.tsv")
 
 
-def _write_pairs(path: Path, families: pd.Series) -> int:
-    """All ordered pairs of different rows of the same family, grouped by query."""
-    count = 0
-    with open(path, "w", encoding="ascii") as out:
-        for rows in (
-            pd.Series(np.arange(len(families))).groupby(families.to_numpy()).indices.values()
-        ):
-            for query in rows:
-                others = rows[rows != query]
-                # Score and diagonal are what the prefilter would have guessed; align ignores both.
-                out.write("".join(f"{query}\t{target}\t0\t0\n" for target in others))
-                count += len(others)
-    return count
+def _write_pairs(path: Path, queries: np.ndarray, targets: np.ndarray) -> None:
+    """Distinct pairs, grouped by query."""
+    pairs = np.unique(np.stack([queries, targets], axis=1), axis=0)
+    # Score and diagonal are what the prefilter would have guessed; align ignores both.
+    zero = np.zeros(len(pairs), dtype=np.int8)
+    table = pa.table({"query": pairs[:, 0], "target": pairs[:, 1], "score": zero, "diagonal": zero})
+    plain = pa.csv.WriteOptions(include_header=False, delimiter="\t")
+    pa.csv.write_csv(table, path, plain)
 
 
 def search(
-    queries: pd.DataFrame, targets: pd.DataFrame, threads: int, prefilter: str = "none"
+    queries: Sequence[str], targets: Sequence[str], threads: int, prefilter: Prefilter = "none"
 ) -> pd.DataFrame:
     """Search ``queries`` against ``targets`` with ``mmseqs search``.
 
     Args:
-        queries, targets: columns ``id`` and ``sequence``.
+        queries, targets: sequences.
         prefilter: ``none`` aligns all pairs (exact); ``ungapped`` keeps, for each query, the
-            targets with the best ungapped diagonals (for databases where all pairs are too many).
+            targets with the best ungapped diagonals (for databases where all pairs are too many);
+            ``kmer`` is MMseqs2's usual search at its highest sensitivity.
 
     Returns:
-        The ``similarity`` table.
+        As :meth:`Aligner.align`: numbers of query and target, in their own order.
     """
-    mode = {"none": 2, "ungapped": 1}[prefilter]
+    mode = {"kmer": 0, "ungapped": 1, "none": 2}[prefilter]
+    # Without a prefilter every target must be let through; else MMseqs2's own bound is kept.
+    most = MAX_TARGETS if prefilter == "kmer" else len(targets)
     with tempfile.TemporaryDirectory(prefix="pfamformer-mmseqs-") as name:
         folder = Path(name)
         for role, table in (("queries", queries), ("targets", targets)):
-            _write_numbered(folder / f"{role}.fasta", table["sequence"])
+            _write_numbered(folder / f"{role}.fasta", table)
             _mmseqs("createdb", folder / f"{role}.fasta", folder / role, "--shuffle", 0)
         _mmseqs(
             "search", folder / "queries", folder / "targets", folder / "found", folder / "tmp",
             "-a", "--alignment-mode", 3, "-e", ANY_EVALUE, "--prefilter-mode", mode,
-            "--max-seqs", len(targets), threads=threads,
+            "--max-seqs", most, "-s", 7.5, threads=threads,
         )  # fmt: skip
         _mmseqs(
             "convertalis", folder / "queries", folder / "targets", folder / "found",
             folder / "hits.tsv", "--format-output", _COLUMNS, threads=threads,
         )  # fmt: skip
-        return _read_hits(folder / "hits.tsv", queries["id"], targets["id"])
+        return _read_numbered(folder / "hits.tsv")
 
 
 def find_neighbours(
@@ -203,7 +220,12 @@ def over_threshold(pairs: pd.DataFrame, min_identity: float, min_coverage: float
     )
 
 
-def mutual_identity(pairs: pd.DataFrame, lengths: dict[str, int]) -> np.ndarray:
-    """Identical residues over the shorter length, 0…1: short hits cannot inflate it."""
-    shorter = np.minimum(pairs["query"].map(lengths), pairs["target"].map(lengths))
+def mutual_identity(pairs: pd.DataFrame, lengths: np.ndarray) -> np.ndarray:
+    """Identical residues over the shorter length, 0…1: short hits cannot inflate it.
+
+    Args:
+        pairs: alignments with row numbers for ``query`` and ``target``.
+        lengths: residues of each row.
+    """
+    shorter = np.minimum(lengths[pairs["query"]], lengths[pairs["target"]])
     return (pairs["identical"] / shorter).to_numpy(dtype=float)

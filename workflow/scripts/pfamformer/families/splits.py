@@ -2,17 +2,21 @@
 
 Clustered: similar pairs of a family are edges, connected components are never divided, and only
 whole components are assigned (as GraphPart does; the definition follows Bileschi et al. 2022).
+Families with a single component train as a whole, and are counted.
 Random: the published comparison, drawn per family; it leaks by construction.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from pfamformer.families.similarity import mutual_identity
+from pfamformer.families.linkage import held_out_pairs
+from pfamformer.families.similarity import Aligner, mutual_identity
 
 PARTS = ("train", "dev", "test")
 
@@ -30,7 +34,7 @@ def components(ids: pd.Series, edges: pd.DataFrame) -> np.ndarray:
 
 
 def clustered_split(
-    domains: pd.DataFrame, edges: pd.DataFrame, *, dev: float, test: float, seed: int
+    components: pd.DataFrame, *, dev: float, test: float, seed: int
 ) -> pd.DataFrame:
     """Assign whole components to parts, family by family.
 
@@ -38,15 +42,13 @@ def clustered_split(
     of test and dev has filled less of its share of the family and has room for it, else to train.
 
     Args:
-        domains: columns ``id`` and ``family``.
-        edges: same-family pairs that must stay together.
+        components: columns ``id``, ``family``, ``component``.
         dev, test: largest shares of each family's rows, 0…1.
 
     Returns:
-        Columns ``id``, ``family``, ``component``, ``part``, in the order of ``domains``.
+        Columns ``id``, ``family``, ``component``, ``part``, in the order of ``components``.
     """
-    table = domains[["id", "family"]].copy()
-    table["component"] = components(table["id"], edges).astype(np.int32)
+    table = components[["id", "family", "component"]].copy()
     table["part"] = "train"
     for family, rows in table.groupby("family", sort=True):
         sizes = (
@@ -84,16 +86,63 @@ def random_split(domains: pd.DataFrame, *, dev: float, test: float, seed: int) -
     return table
 
 
-def nearest_train_identity(
-    split: pd.DataFrame, pairs: pd.DataFrame, lengths: dict[str, int]
-) -> pd.Series:
-    """For each row outside train, its highest identity with a training row of its family.
+def nearest_train_identity(domains: pd.DataFrame, part: pd.Series, threads: int) -> np.ndarray:
+    """Highest identity of each held-out domain with a training domain of its family.
 
-    Identity is identical residues over the shorter length; 0 where nothing aligns, missing for
-    training rows.
+    Identity is identical residues of a Smith-Waterman alignment over the shorter length; every pair
+    is aligned.
+
+    Args:
+        domains: columns ``family`` and ``sequence``.
+        part: train, dev or test, for each row of ``domains``.
+
+    Returns:
+        Shape (domains,); 0 where nothing aligns, NaN for training domains.
     """
-    part = split.set_index("id")["part"]
-    across = pairs[(pairs["query"].map(part) != "train") & (pairs["target"].map(part) == "train")]
-    best = pd.Series(mutual_identity(across, lengths), index=across["query"].to_numpy())
-    nearest = split["id"].map(best.groupby(level=0).max()).fillna(0.0)
-    return nearest.where(split["part"] != "train")
+    lengths = domains["sequence"].str.len().to_numpy()
+    nearest = np.where(part == "train", np.nan, 0.0)
+    with Aligner(domains["sequence"], threads) as aligner:
+        for queries, targets in held_out_pairs(domains["family"], part):
+            hits = aligner.align(queries, targets)
+            np.maximum.at(nearest, hits["query"].to_numpy(), mutual_identity(hits, lengths))
+    return nearest
+
+
+def summarise(split: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """What a split did to each family, and how often what happened.
+
+    Args:
+        split: the ``split`` table.
+
+    Returns:
+        The ``split_summary`` table, one row per family, and totals for ``summary.json``.
+    """
+    by_family = split.groupby("family", sort=True)
+    sizes = split.groupby(["family", "component"]).size()
+    parts = split.groupby(["family", "part"]).size().unstack(fill_value=0)
+    table = pd.DataFrame(
+        {
+            "rows": by_family.size(),
+            "components": by_family["component"].nunique(),
+            "largest_component": sizes.groupby(level=0).max(),
+            **{name: parts.get(name, 0) for name in PARTS},
+        }
+    )
+    held_out = split[split["part"] == "test"]
+    totals = {
+        "families": len(table),
+        "rows": len(split),
+        "components": int(table["components"].sum()),
+        "parts": {name: int(table[name].sum()) for name in PARTS},
+        "families_with_one_component": int((table["components"] == 1).sum()),
+        "families_only_in_train": int((table["train"] == table["rows"]).sum()),
+        "families_in": {name: int((table[name] > 0).sum()) for name in PARTS},
+        "components_in": {
+            name: int(split.loc[split["part"] == name, "component"].nunique()) for name in PARTS
+        },
+        "rows_outside_largest_component": int((table["rows"] - table["largest_component"]).sum()),
+        "median_nearest_train_identity_of_test": (
+            float(held_out["nearest_train_identity"].median()) if len(held_out) else None
+        ),
+    }
+    return table.reset_index(), totals
