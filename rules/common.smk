@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -70,6 +71,16 @@ def code(name):
 def code_digest(name):
     """A hash of the contents of :func:`code`: an edit reruns the rules that import the file."""
     return digest(code_of(SCRIPTS / f"{name}.py"))
+
+
+def same_configuration():
+    """Command-line options that make this configuration again, but for the query."""
+    settings = workflow.config_settings
+    files = [os.path.relpath(path) for path in settings.configfiles]
+    given = {key: value for key, value in settings.config.items() if key != "query"}
+    words = ["--configfile", *files] if files else []
+    words += ["--config", *(f"{key}={json.dumps(given[key])}" for key in given)] if given else []
+    return shlex.join(words)
 
 
 def templates(name):

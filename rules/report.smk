@@ -29,7 +29,11 @@ rule report:
         rejects=f"{RESULTS}/domains/rejects.tsv",
         leakage=expand(f"{RESULTS}/splits/{{split}}/leakage.json", split=SPLITS),
         corpora=expand(f"{RESULTS}/corpora/{{corpus}}/train/index.json", corpus=CORPORA),
-        pretraining=expand(f"{RESULTS}/pretrain/{{run}}/summary.json", run=PRETRAIN),
+        pretraining=expand(
+            f"{RESULTS}/pretrain/{{run}}/{{file}}",
+            run=PRETRAIN,
+            file=["summary.json", "metrics.tsv"],
+        ),
         table_3=f"{RESULTS}/tables/table_3.tsv",
         comparisons=f"{RESULTS}/tables/table_3.json",
         shown=ITEMS,
@@ -53,6 +57,7 @@ rule report:
         code=code_digest("report"),
         template=digest(map(Path, templates("page"))),
         results=lambda wildcards, output: str(Path(output[0]).parent),
+        options=same_configuration(),
     shell:
         "python {input.code[0]} --results {params.results} --items {input.shown}"
-        " --template {input.template[0]} --output {output} 2> {log}"
+        " --template {input.template[0]} --options={params.options:q} --output {output} 2> {log}"

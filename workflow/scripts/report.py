@@ -13,9 +13,10 @@ def main() -> None:
     parser.add_argument("--results", required=True, type=Path, help="results/<project>")
     parser.add_argument("--items", required=True, nargs="*", type=Path, help="JSON files to show")
     parser.add_argument("--template", required=True, type=Path)
+    parser.add_argument("--options", default="", help="command-line options of this configuration")
     parser.add_argument("--output", required=True, type=Path)
     arguments = parser.parse_args()
-    page = make_page(arguments.results, arguments.items, arguments.template)
+    page = make_page(arguments.results, arguments.items, arguments.template, arguments.options)
     with atomic_path(arguments.output) as temporary:
         temporary.write_text(page, encoding="utf-8")
 

@@ -246,7 +246,7 @@ def regression_scores(
 def precision_at(
     score_P: np.ndarray, structure: Structure, apart: int, share: float
 ) -> float:  # fmt: skip
-    """Precision of the L·share highest-scoring far pairs at least ``apart`` apart; NaN without any."""
+    """Precision of the L·share best-scoring far pairs at least ``apart`` apart; NaN without any."""
     first, second = far_pairs(structure)
     chosen = second - first >= apart
     if not chosen.any():

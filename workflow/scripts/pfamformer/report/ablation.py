@@ -96,8 +96,19 @@ def describe(name: str, question: str, table: pd.DataFrame, confidence: float) -
             Column("pretraining_hours", "of pretraining", digits=3),
             Column("device", "device", "text"),
         ],
+        findings=_findings(question, table),
         target="ablation",
     )
+
+
+def _findings(question: str, table: pd.DataFrame) -> list[str]:
+    clear = table.iloc[1:]
+    clear = clear[(clear["delta_low"] > 0) | (clear["delta_high"] < 0)]
+    if clear.empty:
+        return [f"{question} No run differs from {table['run'].iloc[0]} by more than its interval."]
+    said = ", ".join(f"{r.run} {r.delta:+.1f}" for r in clear.itertuples())
+    return [f"{question} Beyond their intervals, against {table['run'].iloc[0]}, in percentage "
+            f"points: {said}."]  # fmt: skip
 
 
 def _spread(row: pd.Series | dict) -> str:

@@ -67,6 +67,8 @@ class Item:
         numbers: TSV beside the JSON file.
         columns: columns of ``numbers`` to show as a table; none shows no table.
         rank: place in its section, ascending, then by name.
+        findings: sentences for the top of the page, what the numbers show.
+        shortfalls: sentences for the top of the page, where they fall short.
         target: what to ask Snakemake for to make it; empty: its name.
     """
 
@@ -80,6 +82,8 @@ class Item:
     numbers: str | None = None
     columns: list[Column] = field(default_factory=list)
     rank: float = 0
+    findings: list[str] = field(default_factory=list)
+    shortfalls: list[str] = field(default_factory=list)
     target: str = ""
 
     def __post_init__(self) -> None:

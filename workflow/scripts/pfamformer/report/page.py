@@ -8,7 +8,7 @@ import math
 import platform
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import pandas as pd
 from pfamformer.families.similarity import mmseqs_binary
 from pfamformer.report.items import SECTIONS, Item, cells, p_value, read_item, sections
 from pfamformer.report.published import TABLE_3_FAMILIES
+from pfamformer.report.summary import summarise
 from pfamformer.report.table_3 import REFERENCE
 from pfamformer.sources.wheels import WHEELS
 
@@ -49,13 +50,21 @@ def embedded_svg(path: Path) -> str:
     return text
 
 
-def make_page(folder: Path, items: Sequence[Path], template: Path) -> str:
+def with_own_ids(svg: str, prefix: str) -> str:
+    """An SVG whose ids, and the references to them, begin with ``prefix``: a page holds several."""
+    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
+    svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", svg)
+    return re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
+
+
+def make_page(folder: Path, items: Sequence[Path], template: Path, options: str) -> str:
     """The whole report as HTML.
 
     Args:
         folder: ``results/<project>``.
         items: JSON files of the items to show (:mod:`pfamformer.report.items`).
         template: of the page.
+        options: behind ``snakemake TARGET``, what makes this configuration again.
     """
     results = Results(folder)
     project = results.json("config.json")
@@ -69,6 +78,8 @@ def make_page(folder: Path, items: Sequence[Path], template: Path) -> str:
     leakage = {
         name: results.json("splits", name, "leakage.json") for name in ("clustered", "random")
     }
+    shown = [(read_item(path), path) for path in items]
+    families = results.tsv("domains", "families.tsv")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(template.parent),
         autoescape=True,
@@ -84,7 +95,18 @@ def make_page(folder: Path, items: Sequence[Path], template: Path) -> str:
     }
     return environment.get_template(template.name).render(
         project=project,
-        families=results.tsv("domains", "families.tsv"),
+        summary=summarise(
+            project,
+            families,
+            leakage,
+            pretraining,
+            _last_losses(results, pretraining),
+            table,
+            found["pretraining"],
+            [item for item, _ in shown],
+        ),
+        options=options,
+        families=families,
         rejects=len(results.tsv("domains", "rejects.tsv")),
         corpora={
             corpus: results.json("corpora", corpus, "train", "index.json")
@@ -93,7 +115,7 @@ def make_page(folder: Path, items: Sequence[Path], template: Path) -> str:
         leakage=leakage,
         histogram=_histogram(leakage),
         pretraining=pretraining,
-        sections=_sections(folder, items),
+        sections=_sections(folder, shown),
         headings=SECTIONS,
         rows=_rows(table),
         table_text=_describe_table(table, project),
@@ -108,11 +130,21 @@ def make_page(folder: Path, items: Sequence[Path], template: Path) -> str:
     )
 
 
-def _sections(folder: Path, items: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
+def _last_losses(results: Results, runs: Iterable[str]) -> dict[str, float]:
+    """The last validation loss of each pretraining run, nats; absent where there is none."""
+    losses = {}
+    for run in runs:
+        metrics = results.tsv("pretrain", run, "metrics.tsv")
+        valid = metrics.loc[metrics["part"] == "valid", "loss"]
+        losses |= {run: float(valid.iloc[-1])} if len(valid) else {}
+    return losses
+
+
+def _sections(folder: Path, shown: Sequence[tuple[Item, Path]]) -> dict[str, list[dict[str, Any]]]:
     """What the template needs of each item, by section."""
     return {
         section: [_shown(folder, item, path) for item, path in found]
-        for section, found in sections((read_item(path), path) for path in items).items()
+        for section, found in sections(shown).items()
     }
 
 
@@ -121,7 +153,9 @@ def _shown(folder: Path, item: Item, path: Path) -> dict[str, Any]:
     numbers = path.parent / item.numbers if item.columns and item.numbers else None
     return {
         "item": item,
-        "figure": embedded_svg(path.parent / item.figure) if item.figure else None,
+        "figure": with_own_ids(embedded_svg(path.parent / item.figure), item.name)
+        if item.figure
+        else None,
         "link": (link / item.numbers).as_posix() if item.numbers else None,
         "rows": cells(item, pd.read_csv(numbers, sep="\t")) if numbers else [],
     }

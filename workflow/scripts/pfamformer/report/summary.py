@@ -1,0 +1,202 @@
+"""The top of the page: what was run, what was found, what fell short. Sentences from numbers only.
+
+A sentence is written when its numbers are there and left out otherwise; items bring their own in
+``findings`` and ``shortfalls``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pfamformer.methods import REFERENCE
+from pfamformer.report.items import Item, p_value
+
+# An interval wider than this many percentage points hides most differences between methods.
+_WIDE = 10
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Sentences by heading."""
+
+    run: list[str]
+    findings: list[str]
+    shortfalls: list[str]
+
+
+def summarise(
+    project: Mapping[str, Any],
+    families: pd.DataFrame,
+    leakage: Mapping[str, Any],
+    pretraining: Mapping[str, Mapping[str, Any]],
+    losses: Mapping[str, float],
+    table: pd.DataFrame,
+    gains: Sequence[Mapping[str, Any]],
+    items: Iterable[Item],
+) -> Summary:
+    """Write the summary.
+
+    Args:
+        project: the resolved configuration.
+        leakage: certificates by split.
+        pretraining: ``summary.json`` by run.
+        losses: last validation loss by run, nats.
+        table: table 3.
+        gains: gain of pretraining per head, percentage points with interval.
+        items: everything that the page shows.
+    """
+    ran = table[table["accuracy"].notna()]
+    items = list(items)
+    return Summary(
+        list(_what_was_run(project, families, leakage, pretraining)),
+        [
+            *_split(leakage), *_pretraining(pretraining, losses), *_families(ran), *_gains(gains),
+            *(text for item in items for text in item.findings),
+        ],
+        [
+            *_what_fell_short(project, leakage, ran, table, gains),
+            *(text for item in items for text in item.shortfalls),
+        ],
+    )  # fmt: skip
+
+
+def _what_was_run(
+    project: Mapping[str, Any],
+    families: pd.DataFrame,
+    leakage: Mapping[str, Any],
+    pretraining: Mapping[str, Mapping[str, Any]],
+) -> Iterator[str]:
+    parts = leakage["clustered"]["parts"]
+    yield (
+        f"{families['domains'].sum():,} domains of {len(families):,} Pfam families, of which "
+        f"{parts.get('train', 0):,} train, {parts.get('dev', 0):,} tune and "
+        f"{parts.get('test', 0):,} test."
+    )
+    for name, run in pretraining.items():
+        yield (
+            f"Pretraining run {name}: {run['parameters']:,} parameters read "
+            f"{run['residues_read'] / 1e6:,.1f} million residues on {_device(run)}."
+        )
+    fine = [run for run in project["runs"].values() if run["kind"] == "finetune"]
+    heads = sorted({run["head"] for run in fine})
+    if fine:
+        yield f"{_count(len(fine), 'fine-tuning run')} with the heads {', '.join(heads)}."
+
+
+def _device(run: Mapping[str, Any]) -> str:
+    if run["device"] == "CPU":
+        return _count(run["threads"] * run["processes"], "CPU core")
+    return f"{run['processes']} × {run['device']}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _split(leakage: Mapping[str, Any]) -> Iterator[str]:
+    clustered, random = leakage["clustered"], leakage["random"]
+    held_out = {
+        name: sum(c["parts"].get(part, 0) for part in ("dev", "test"))
+        for name, c in leakage.items()
+    }
+    definition = clustered["definition"]
+    leaks = clustered["leaking_rows"]
+    yield (
+        f"{'None' if leaks == 0 else f'{leaks:,}'} of the {held_out['clustered']:,} held-out "
+        f"domains of the clustered split {'resembles' if leaks == 0 else 'resemble'} a training "
+        f"domain of its family ({100 * definition['min_identity']:.0f} % identity over "
+        f"{100 * definition['min_coverage_of_both']:.0f} % of both); in the random split "
+        f"{random['leaking_rows']:,} of {held_out['random']:,} do."
+    )
+
+
+def _pretraining(
+    pretraining: Mapping[str, Mapping[str, Any]], losses: Mapping[str, float]
+) -> Iterator[str]:
+    for name, run in pretraining.items():
+        loss, entropy = losses.get(name, math.nan), run["residue_entropy"]
+        if math.isnan(loss):
+            continue
+        yield (
+            f"{name} predicts hidden residues with perplexity {math.exp(loss):.1f}, where knowing "
+            f"only how common each residue is gives {math.exp(entropy):.1f}"
+            + (": it has learnt more than that." if loss < entropy else ": it has learnt no more.")
+        )
+
+
+def _families(ran: pd.DataFrame) -> Iterator[str]:
+    best, reference = best_network(ran), _reference(ran)
+    if best is None or reference is None:
+        return
+    lead, p = best["accuracy"] - reference["accuracy"], best["p_against_phmm"]
+    yield (
+        f"The best network ({best['method']}, {best['run']}) gives {best['accuracy']:.1f} % of the "
+        f"test domains their right family, the profile HMM {reference['accuracy']:.1f} %: "
+        f"{lead:+.1f} percentage points (McNemar's test, p {'' if p < 1e-4 else '= '}{p_value(p)})."
+    )
+
+
+def best_network(ran: pd.DataFrame) -> pd.Series | None:
+    """The row of the best network among those that ran."""
+    networks = ran[ran["start"].isin(["pretrained", "untrained"])]
+    return None if networks.empty else networks.sort_values("accuracy").iloc[-1]
+
+
+def _reference(ran: pd.DataFrame) -> pd.Series | None:
+    found = ran[ran["method"] == REFERENCE]
+    return None if found.empty else found.iloc[0]
+
+
+def _gains(gains: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for verdict, chosen in (
+        ("helps", [g for g in gains if g["low"] > 0]),
+        ("hurts", [g for g in gains if g["high"] < 0]),
+    ):
+        if chosen:
+            yield f"Pretraining {verdict} with " + ", ".join(
+                f"{g['method']} ({g['gain']:+.1f} percentage points, {g['low']:+.1f} to "
+                f"{g['high']:+.1f})" for g in chosen
+            ) + "."  # fmt: skip
+
+
+def _what_fell_short(
+    project: Mapping[str, Any],
+    leakage: Mapping[str, Any],
+    ran: pd.DataFrame,
+    table: pd.DataFrame,
+    gains: Sequence[Mapping[str, Any]],
+) -> Iterator[str]:
+    best, reference = best_network(ran), _reference(ran)
+    if best is not None and reference is not None and best["accuracy"] < reference["accuracy"]:
+        short = reference["accuracy"] - best["accuracy"]
+        yield f"No network reaches the profile HMM: the best is {short:.1f} points below."
+    unclear = [g["method"] for g in gains if g["low"] <= 0 <= g["high"]]
+    if unclear:
+        yield (
+            f"Whether pretraining helps cannot be told for {', '.join(unclear)}: the interval of "
+            "the difference holds zero."
+        )
+    hurt = [g["method"] for g in gains if g["high"] < 0]
+    if hurt:
+        yield f"Pretraining as configured here makes {', '.join(hurt)} worse than a random start."
+    if reference is not None:
+        width = reference["accuracy_high"] - reference["accuracy_low"]
+        if width > _WIDE:
+            yield (
+                f"{leakage['clustered']['parts']['test']:,} test domains leave the profile HMM's "
+                f"accuracy an interval of {width:.0f} percentage points; small differences between "
+                "methods do not show."
+            )
+    fine = [name for name, run in project["runs"].items() if run["kind"] == "finetune"]
+    if fine and not any("_seed" in name for name in fine):
+        yield "Every run was trained once: differences hold the chance of one seed."
+    missing = table.loc[table["accuracy"].isna(), "method"].tolist()
+    if missing:
+        yield f"Published, but not run in this configuration: {', '.join(missing)}."
+    if project["sources"]["provider"] == "embedded":
+        yield "Families were labelled by profile HMMs, which favours the profile HMM."
