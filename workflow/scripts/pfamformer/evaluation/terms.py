@@ -92,11 +92,13 @@ def read_calls(path: str | Path) -> Calls:
         InputError: another table, several methods in one file, or a score outside 0…1.
     """
     try:
-        table = pq.read_table(path, read_dictionary=["protein", "label", "method", "run"])
+        found = pq.read_schema(path).names
+        if found != SCHEMAS["calls"].names:
+            raise InputError(path, f"columns {found} are not those of table 'calls'")
+        texts = ["protein", "label", "method", "run"]
+        table = pq.read_table(path, columns=[*texts, "score"], read_dictionary=texts)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(path, f"not readable as Parquet ({error})", remedy="Delete it") from error
-    if table.schema.names != SCHEMAS["calls"].names:
-        raise InputError(path, f"columns {table.schema.names} are not those of table 'calls'")
     names = [pc.unique(table[column]).to_pylist() for column in ("method", "run")]
     if any(len(values) != 1 for values in names):
         raise InputError(path, f"calls of methods {names[0]}, runs {names[1]}: one was expected")

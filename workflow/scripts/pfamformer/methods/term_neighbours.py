@@ -48,7 +48,8 @@ def predict(task: GoTask, hits: pd.DataFrame, run: str) -> dict[str, pd.DataFram
     calls: dict[str, list[pd.DataFrame]] = {BEST_IDENTITY: [], BIT_SCORE_VOTE: []}
     for name in ONTOLOGIES:
         has, terms = _membership(task, name, targets)
-        annotated = np.asarray(has.max(axis=1).todense(), dtype=float).ravel()
+        # Only targets annotated in this ontology have a vote.
+        annotated = (np.diff(has.indptr) > 0).astype(float)
         total = bits @ annotated
         votes = (bits @ has).tocoo()
         calls[BIT_SCORE_VOTE].append(
