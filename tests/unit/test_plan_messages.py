@@ -57,6 +57,13 @@ def test_disk_grows_with_sources_and_networks(tmp_path):
     before = disk_bytes(resolve(raw))
     (tmp_path / "Pfam-A.seed.gz").write_bytes(bytes(1000))
     assert disk_bytes(resolve(raw)) - before == pytest.approx(3000)
+    files = {name: {"path": name, "size": 1000} for name in ("Pfam-A.seed.gz", "pfamseq.gz")}
+    site = {"mirrors": ["https://example.org"], "files": files}
+    raw["sources"] = {"provider": "pfam", "pfam": {"sites": {"pfam": site}}}
+    one = disk_bytes(resolve(raw))
+    raw["sources"]["uniparc_chunks"] = 200
+    # Three times the gzipped chunks, a gigabyte each.
+    assert disk_bytes(resolve(raw)) - one == pytest.approx(3 * 199e9)
 
 
 def test_parameters_are_nearly_those_of_the_network():

@@ -29,25 +29,39 @@ def pretend_sources(folder: Path, chunks: int) -> None:
     names += [f"uniparc_active_p{i}.fasta.gz" for i in range(1, chunks + 1)]
     for name in names:
         (data / name).touch()
-    (folder / "data" / "domains.tsv.gz").touch()
 
 
 @pytest.mark.parametrize("configuration", ["config", "tiny", "full", "own_families"])
 def test_every_target_can_be_planned(copy, configuration):
-    pretend_sources(copy, 200)
+    (copy / "data").mkdir(exist_ok=True)
+    (copy / "data" / "domains.tsv.gz").touch()  # what own_families.yaml reads
     files = [] if configuration == "config" else ["--configfile", f"config/{configuration}.yaml"]
     for target in TARGETS:
-        if configuration == "full" and target in ("table_6", "go_baselines"):
-            continue  # its sources hold no annotations
         planned = snakemake(copy, target, "-n", *files)
         assert planned.returncode == 0, (target, planned.stderr[-2000:])
 
 
 def test_full_plan_is_short(copy):
-    pretend_sources(copy, 200)
     planned = snakemake(copy, "-n", "--configfile", "config/full.yaml")
     total, *_ = re.findall(r"^total\s+(\d+)$", planned.stdout + planned.stderr, re.M)
     assert 200 < int(total) < 1000
+
+
+def test_a_folder_of_files_is_used_as_it_lies(copy):
+    pretend_sources(copy, 3)
+    (copy / "data/pfam/Pfam-A.clans.tsv.gz").touch()
+    (copy / "data/pfam/scope").mkdir()
+    (copy / "data/pfam/scope/dir.cla.scope.txt").touch()
+    (copy / "data/pfam/notes").mkdir()
+    (copy / "data/pfam/notes/mine.txt").touch()
+    settings = "sources={provider: files, files: {folder: data/pfam}, uniparc_chunks: 3}"
+    ended = snakemake(copy, "sources", "--cores", 1, "--config", "project=folder", settings)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    linked = copy / "results/folder/sources"
+    assert {str(p.relative_to(linked)) for p in linked.rglob("*") if p.is_file()} == {
+        "Pfam-A.seed.gz", "pfamseq.gz", "Pfam-A.clans.tsv.gz", "scope/dir.cla.scope.txt",
+        *(f"uniparc/uniparc_active_p{i}.fasta.gz" for i in (1, 2, 3)),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,18 @@ from pydantic import (
 )
 
 from pfamformer.errors import InputError
+from pfamformer.sources import sites
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]
 Accession = Annotated[str, StringConstraints(pattern=r"^PF\d{5}$")]
+Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+\S*$")]
+Checksum = Annotated[
+    str, StringConstraints(pattern=r"^(md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64})$")
+]
+StructureName = Annotated[str, StringConstraints(pattern=r"^[0-9][A-Z0-9]{3}$")]
+RelativePath = Annotated[
+    str, StringConstraints(pattern=r"^[\w{}][\w.{}-]*(/[\w{}][\w.{}-]*)*$", max_length=200)
+]
 Precision = Literal["auto", "float32", "bfloat16"]
 RunOfProject = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*/[a-z0-9][a-z0-9_]*$", max_length=121)
@@ -89,13 +98,77 @@ class FamiliesSettings(Settings):
     )
 
 
+class TransferSettings(Settings):
+    """How patiently files are fetched. A rerun continues where the last one stopped."""
+
+    attempts: int = setting(
+        "Attempts in a row that bring no new byte before a file is given up", "attempts", 8,
+        ge=1, le=1000,
+    )  # fmt: skip
+    first_wait: float = setting(
+        "Wait after the first such attempt; doubles with each", "seconds", 2.0, ge=0, le=3600
+    )
+    longest_wait: float = setting(
+        "Longest wait, also when a server asks for more", "seconds", 300.0, ge=0, le=86_400
+    )
+    stall: int = setting(
+        "A connection that brings less than 1 kB/s for so long is given up", "seconds", 60,
+        ge=1, le=3600,
+    )  # fmt: skip
+
+
+class RemoteFile(Settings):
+    """One file of a site. ``{release}`` in its path is the site's release."""
+
+    path: RelativePath = setting("Path below each of the site's addresses")
+    size: int | None = setting("Size that it must have", "bytes", None, ge=1)
+    checksum: Checksum | None = setting(
+        "Checksum that it must have; without one, the site's list is asked", default=None
+    )
+
+
+class SiteSettings(Settings):
+    """Servers that hold the same files under the same paths."""
+
+    mirrors: list[Address] = setting("Base addresses, the preferred one first", min_length=1)
+    release: str | None = setting(
+        "Release: replaces {release} in paths; a metalink must name the same", default=None
+    )
+    checksums: RelativePath | None = setting(
+        "Path of the site's list of checksums: lines of md5sum, or a metalink", default=None
+    )
+    files: dict[RelativePath, RemoteFile] = setting(
+        "Name below results/<project>/sources → where it is. A name with {chunk} stands for every "
+        "UniParc chunk, one with {id} for every structure; paths then know {chunk}, {id}, {lower} "
+        "(the id in lower case) and {middle} (its second and third character)",
+        min_length=1,
+    )
+
+
+class PfamSettings(Settings):
+    """The databases' own servers, or a folder with what was fetched from them."""
+
+    offline: str | None = setting(
+        "Folder with files already there, laid out like results/<project>/sources or flat: nothing "
+        "is fetched, sizes and checksums are checked all the same",
+        default=None,
+        min_length=1,
+    )
+    transfer: TransferSettings = setting("Patience", default=TransferSettings())
+    structures: list[StructureName] = setting(
+        "PDB entries whose mmCIF files are fetched", "PDB ids", default=[]
+    )
+    sites: dict[Name, SiteSettings] = setting("Sites by name", min_length=1)
+
+
 class SourcesSettings(Settings):
     """Where families, proteins and annotations come from."""
 
-    provider: Literal["embedded", "files"] = setting("Which of the sections below is used")
+    provider: Literal["embedded", "files", "pfam"] = setting("Which of the sections below is used")
     embedded: EmbeddedSettings | None = setting("Settings of provider 'embedded'", default=None)
     files: FilesSettings | None = setting("Settings of provider 'files'", default=None)
     families: FamiliesSettings | None = setting("Families of your own", default=None)
+    pfam: PfamSettings | None = setting("Settings of provider 'pfam'", default=None)
     uniparc_chunks: int = setting(
         "Number of UniParc FASTA chunks read (200 are published)", "files", 1, ge=1, le=200
     )
@@ -718,6 +791,9 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
     provider = project.sources.provider
     if getattr(project.sources, provider) is None:
         problems.append(f"sources.{provider}: is required by sources.provider = {provider!r}")
+    elif provider == "pfam":
+        reads_uniparc = any(run.corpus == "uniparc" for run in project.runs_of("pretrain").values())
+        problems += sites.problems(project.sources, reads_uniparc)
     if project.splits.test_share + project.splits.dev_share >= 1:
         problems.append("splits.dev_share: test_share + dev_share must be < 1")
     if project.tasks.go is not None:

@@ -20,6 +20,8 @@ _EMBEDDED_BYTES = 500e6
 # Shards, tables and alignments made from gzipped sources, over their size: one byte a residue for
 # each corpus, which gzip brings to a little over half.
 _GROWTH = 3
+# A gzipped UniParc chunk, of 200: an estimate, for a plan made before any of them is there.
+_CHUNK_BYTES = 1e9
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,13 @@ def disk_bytes(project: Project) -> float:
 
     Exact to a factor of about two; unfinished runs hold their states, finished ones do not.
     """
-    files = project.sources.files
+    files, pfam = project.sources.files, project.sources.pfam
     if project.sources.provider == "files" and files is not None:
         found = [p.stat().st_size for p in Path(files.folder).glob("*.gz")]
         total = float(_GROWTH * sum(found))
+    elif project.sources.provider == "pfam" and pfam is not None:
+        known = [file.size or 0 for site in pfam.sites.values() for file in site.files.values()]
+        total = _GROWTH * (sum(known) + _CHUNK_BYTES * project.sources.uniparc_chunks)
     else:
         total = _EMBEDDED_BYTES
     for run in project.runs.values():
