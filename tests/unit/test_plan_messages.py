@@ -58,6 +58,7 @@ def test_disk_grows_with_sources_and_networks(tmp_path):
     (tmp_path / "Pfam-A.seed.gz").write_bytes(bytes(1000))
     assert disk_bytes(resolve(raw)) - before == pytest.approx(3000)
     files = {name: {"path": name, "size": 1000} for name in ("Pfam-A.seed.gz", "pfamseq.gz")}
+    files["uniparc/uniparc_active_p{chunk}.fasta.gz"] = {"path": "p{chunk}.gz"}
     site = {"mirrors": ["https://example.org"], "files": files}
     raw["sources"] = {"provider": "pfam", "pfam": {"sites": {"pfam": site}}}
     one = disk_bytes(resolve(raw))
