@@ -7,9 +7,10 @@ from pathlib import Path
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
-from pfamformer.config import resolve
+from pfamformer.config import group_of, resolve
 from pfamformer.dependencies import code_of, digest, put_interpreter_first
 from pfamformer.errors import InputError
+from pfamformer.methods import BASELINES, NEIGHBOURS
 from pfamformer.plan import Job as PlannedJob
 from pfamformer.plan import banner, closing, failures
 from pfamformer.sources.wheels import WHEELS

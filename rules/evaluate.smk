@@ -1,16 +1,130 @@
 # One evaluator for every method: predictions in, tables out.
 
-# Only runs on the clustered split are compared; a run on the random split would flatter itself.
-COMPARED = [name for name, run in FINETUNE.items() if run.split == "clustered"]
+# Networks of table 3: on the clustered split, trained on all families.
+COMPARED = [
+    name for name, run in FINETUNE.items() if run.split == "clustered" and not run.new_families
+]
+EMBEDDED = PROJECT.embedded()
+COMBINATIONS = PROJECT.combinations
+
+
+def folder_of(method):
+    """Where a method's predictions and scores on the clustered split lie."""
+    if method in FINETUNE:
+        return f"{RESULTS}/finetune/{method}"
+    if method in EMBEDDED:
+        run, kind = EMBEDDED[method]
+        return f"{RESULTS}/embedding/{run}/{kind}"
+    if method in COMBINATIONS:
+        return f"{RESULTS}/combinations/{method}"
+    return f"{RESULTS}/baselines/{method}/clustered"
+
+
+def about(method):
+    """How table 3 sorts a method."""
+    if method in FINETUNE:
+        return {"kind": "network", "start": FINETUNE[method].weights, "group": group_of(method)}
+    kinds = {"neighbour": EMBEDDED, "combination": COMBINATIONS, "baseline": BASELINES}
+    return {"kind": next(k for k, names in kinds.items() if method in names), "start": "none"}
+
+
+def unit_of(method):
+    """What a method's scores are measured in."""
+    return "nats" if method in FINETUNE else "cosine" if method in EMBEDDED else "bits"
+
+
+JUDGED = [
+    *COMPARED,
+    *(name for name, (run, _) in EMBEDDED.items() if run in COMPARED),
+    *COMBINATIONS,
+    *BASELINES,
+]
+
+
+rule combine:
+    """Several methods as one; fitted weights come from the development part."""
+    input:
+        scores=lambda wildcards: [
+            f"{folder_of(member)}/scores.parquet"
+            for member in PROJECT.members(wildcards.combination)
+        ],
+        domains=f"{RESULTS}/domains/domains.parquet",
+        split=f"{RESULTS}/splits/clustered/split.parquet",
+        code=code("combine"),
+    output:
+        predictions=f"{RESULTS}/combinations/{{combination}}/predictions.parquet",
+        scores=f"{RESULTS}/combinations/{{combination}}/scores.parquet",
+        about=f"{RESULTS}/combinations/{{combination}}/combination.json",
+    log:
+        f"{LOGS}/combine/{{combination}}.log",
+    wildcard_constraints:
+        combination=names(COMBINATIONS),
+    conda:
+        "../envs/tables.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    params:
+        code=code_digest("combine"),
+        members=lambda wildcards: PROJECT.members(wildcards.combination),
+        units=lambda wildcards: [
+            unit_of(member) for member in PROJECT.members(wildcards.combination)
+        ],
+        rule=lambda wildcards: COMBINATIONS[wildcards.combination].rule,
+        candidates=PROJECT.evaluation.candidates,
+        output=lambda wildcards, output: str(Path(output.predictions).parent),
+    shell:
+        "python {input.code[0]} --domains {input.domains} --split {input.split}"
+        " --members {params.members} --scores {input.scores} --units {params.units}"
+        " --rule {params.rule} --run {wildcards.combination} --candidates {params.candidates}"
+        " --output {params.output} 2> {log}"
+
+
+rule embed:
+    """Neighbours in a network's embedding space, and families that it was not trained on."""
+    input:
+        weights=f"{RESULTS}/finetune/{{run}}/weights.safetensors",
+        domains=f"{RESULTS}/domains/domains.parquet",
+        split=lambda wildcards: f"{RESULTS}/splits/{PROJECT.runs[wildcards.run].split}/split.parquet",
+        code=code("embed"),
+    output:
+        [
+            f"{RESULTS}/embedding/{{run}}/{kind}/{file}.parquet"
+            for kind in ("per_family", "per_instance")
+            for file in ("predictions", "scores")
+        ],
+        embeddings=f"{RESULTS}/embedding/{{run}}/embeddings.npy",
+        new_families=f"{RESULTS}/embedding/{{run}}/new_families.tsv",
+    log:
+        f"{LOGS}/embed/{{run}}.log",
+    wildcard_constraints:
+        run=names(FINETUNE),
+    conda:
+        "../envs/torch.yaml"
+    threads: need("finetune", "threads")
+    resources:
+        mem_mb=need("finetune", "mem_mb"),
+        runtime=need("finetune", "runtime"),
+    params:
+        code=code_digest("embed"),
+        candidates=PROJECT.evaluation.candidates,
+        output=lambda wildcards, output: str(Path(output.embeddings).parent),
+    shell:
+        "python {input.code[0]} --weights {input.weights} --run {wildcards.run}"
+        " --domains {input.domains} --split {input.split} --candidates {params.candidates}"
+        " --threads {threads} --output {params.output} 2> {log}"
 
 
 rule table_3:
     """Family accuracy of every method with intervals, beside the published numbers."""
     input:
-        networks=expand(f"{RESULTS}/finetune/{{run}}/predictions.parquet", run=COMPARED),
-        phmm=f"{RESULTS}/baselines/profile_hmm/clustered/predictions.parquet",
+        predictions=[f"{folder_of(method)}/predictions.parquet" for method in JUDGED],
         split=f"{RESULTS}/splits/clustered/split.parquet",
-        random_phmm=f"{RESULTS}/baselines/profile_hmm/random/predictions.parquet",
+        families=f"{RESULTS}/domains/families.tsv",
+        random=expand(
+            f"{RESULTS}/baselines/{{method}}/random/predictions.parquet", method=BASELINES
+        ),
         random_split=f"{RESULTS}/splits/random/split.parquet",
         code=code("table_3"),
     output:
@@ -30,13 +144,13 @@ rule table_3:
         runtime=need("light", "runtime"),
     params:
         code=code_digest("table_3"),
-        starts=[*(FINETUNE[name].weights for name in COMPARED), "none"],
+        about=json.dumps([about(method) for method in JUDGED]),
         bootstrap=PROJECT.evaluation.bootstrap,
         confidence=PROJECT.evaluation.confidence,
         seed=PROJECT.seed,
     shell:
-        "python {input.code[0]} --split {input.split}"
-        " --predictions {input.networks} {input.phmm} --starts {params.starts}"
-        " --random-split {input.random_split} --random-phmm {input.random_phmm}"
+        "python {input.code[0]} --split {input.split} --families {input.families}"
+        " --predictions {input.predictions} --about {params.about:q}"
+        " --random-split {input.random_split} --random {input.random}"
         " --bootstrap {params.bootstrap} --confidence {params.confidence} --seed {params.seed}"
         " --table {output.table} --comparisons {output.comparisons} 2> {log}"

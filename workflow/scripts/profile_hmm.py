@@ -1,14 +1,13 @@
 """Build a profile HMM per family from its training rows and predict the test part by top pick."""
 
 import argparse
-
-import pandas as pd
+from pathlib import Path
 
 from pfamformer.command import log, run
 from pfamformer.methods import REFERENCE
-from pfamformer.methods.outputs import SCORED, keep_best, parts_of, predictions_from
+from pfamformer.methods.outputs import SCORED, parts_of, write_outputs
 from pfamformer.methods.profile_hmm import build_profiles, search, write_profiles
-from pfamformer.tables import read_table, write_table
+from pfamformer.tables import read_table
 
 
 def main() -> None:
@@ -23,8 +22,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--profiles", required=True, help="output: profiles.hmm")
     parser.add_argument("--candidates", type=int, required=True, help="families kept per domain")
-    parser.add_argument("--predictions", required=True, help="output: predictions.parquet")
-    parser.add_argument("--scores", required=True, help="output: scores.parquet")
+    parser.add_argument(
+        "--output", required=True, type=Path, help="folder for predictions and scores"
+    )
     arguments = parser.parse_args()
     parts = parts_of(read_table("domains", arguments.domains), read_table("split", arguments.split))
     built = build_profiles(
@@ -33,14 +33,14 @@ def main() -> None:
     hmms = [hmm for hmm, _ in built]
     log.info("%d profiles", write_profiles(arguments.profiles, hmms))
     found = {part: search(hmms, parts[part], arguments.threads) for part in SCORED}
-    write_table(
-        predictions_from(found["test"], parts["test"], REFERENCE, arguments.run),
-        "predictions",
-        arguments.predictions,
+    write_outputs(
+        found,
+        parts,
+        arguments.output,
+        method=REFERENCE,
+        run=arguments.run,
+        limit=arguments.candidates,
     )
-    scores = pd.concat([table.assign(part=part) for part, table in found.items()])
-    scores = keep_best(scores, arguments.candidates).assign(run=arguments.run)
-    write_table(scores[["id", "part", "family", "score", "run"]], "scores", arguments.scores)
 
 
 if __name__ == "__main__":

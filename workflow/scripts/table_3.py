@@ -7,7 +7,13 @@ import pandas as pd
 
 from pfamformer.command import atomic_path, run
 from pfamformer.config import EvaluationSettings
-from pfamformer.report.table_3 import Entry, make_comparisons, make_split_effect, make_table
+from pfamformer.report.table_3 import (
+    Entry,
+    make_comparisons,
+    make_split_effect,
+    make_table,
+    make_verdicts,
+)
 from pfamformer.tables import read_table
 
 
@@ -15,10 +21,11 @@ def main() -> None:
     """Parse, judge, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--split", required=True, help="split.parquet, clustered")
+    parser.add_argument("--families", required=True, help="families.tsv")
     parser.add_argument("--predictions", required=True, nargs="+", help="predictions.parquet …")
-    parser.add_argument("--starts", required=True, nargs="+", help="pretrained, untrained or none")
+    parser.add_argument("--about", required=True, help="JSON: start, kind and group of each")
     parser.add_argument("--random-split", required=True, help="split.parquet, random")
-    parser.add_argument("--random-phmm", required=True, help="the HMM's predictions on it")
+    parser.add_argument("--random", required=True, nargs="+", help="predictions on it …")
     parser.add_argument("--bootstrap", type=int, required=True)
     parser.add_argument("--confidence", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
@@ -27,19 +34,20 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = EvaluationSettings(bootstrap=arguments.bootstrap, confidence=arguments.confidence)
     split = read_table("split", arguments.split)
+    families = pd.read_csv(arguments.families, sep="\t", keep_default_na=False)
+    clan_of = families.set_index("family")["clan"]
     entries = [
-        Entry(read_table("predictions", path), start, path)
-        for path, start in zip(arguments.predictions, arguments.starts, strict=True)
+        Entry(read_table("predictions", path), source=path, **about)
+        for path, about in zip(arguments.predictions, json.loads(arguments.about), strict=True)
     ]
-    random = Entry(read_table("predictions", arguments.random_phmm), "none", arguments.random_phmm)
-    table: pd.DataFrame = make_table(entries, split, settings, arguments.seed)
+    random = [Entry(read_table("predictions", path), "none", path) for path in arguments.random]
+    table = make_table(entries, split, clan_of, settings, arguments.seed)
     found = {
+        "verdicts": make_verdicts(entries, split, settings, arguments.seed),
         "pretraining": make_comparisons(entries, split, settings, arguments.seed),
         "split": make_split_effect(
-            entries,
-            split,
-            random,
-            read_table("split", arguments.random_split),
+            {"clustered": split, "random": read_table("split", arguments.random_split)},
+            {"clustered": entries, "random": random},
             settings,
             arguments.seed,
         ),

@@ -9,8 +9,12 @@ from __future__ import annotations
 import difflib
 import json
 import re
+<<<<<<< HEAD
 from collections.abc import Iterable, Mapping
 from datetime import date
+=======
+from collections.abc import Iterable, Iterator, Mapping
+>>>>>>> 4b28eb5 (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -23,7 +27,11 @@ from pydantic import (
 )
 
 from pfamformer.errors import InputError
+<<<<<<< HEAD
 from pfamformer.sources import sites
+=======
+from pfamformer.methods import BASELINES, EMBEDDED
+>>>>>>> ac62dbe (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]
 Accession = Annotated[str, StringConstraints(pattern=r"^PF\d{5}$")]
@@ -379,7 +387,16 @@ class TaskSettings(TrainingSettings):
     encoder_rate: float = setting(
         "Learning rate of the encoder, relative to the head's", "ratio", 1.0, ge=0, le=10
     )
+<<<<<<< HEAD
     epochs: int = setting("Passes over the training rows", "epochs", ge=1, le=10_000)
+=======
+    epochs: int = setting("Passes over the training domains", "epochs", ge=1, le=10_000)
+    new_families: float = setting(
+        "Share of families kept out of training, to be recognised from a few sequences; such a run "
+        "takes no part in table 3",
+        "share", 0.0, ge=0, lt=0.9,
+    )  # fmt: skip
+>>>>>>> 4b28eb5 (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
 
     @model_validator(mode="before")
     @classmethod
@@ -445,6 +462,21 @@ class ResourcesSettings(Settings):
     )
 
 
+class CombinationSettings(Settings):
+    """Several methods as one."""
+
+    members: list[Name] = setting(
+        "Fine-tuning runs, baselines (profile_hmm, mmseqs2_sensitive, …) or the neighbours of a "
+        "run (<run>_per_family, <run>_per_instance); a run with seeds is all its repetitions",
+        "methods", min_length=1,
+    )  # fmt: skip
+    rule: Literal["probability", "log_probability", "fitted"] = setting(
+        "Mean of probabilities, mean of their logarithms, or one weight per member fitted on the "
+        "development part; searches take part only in 'fitted'",
+        default="probability",
+    )
+
+
 class EvaluationSettings(Settings):
     """How methods are judged."""
 
@@ -458,6 +490,11 @@ class EvaluationSettings(Settings):
         "Best families of each held-out domain that every method writes down, for combinations and "
         "calibration",
         "families", 100, ge=2, le=100_000,
+    )  # fmt: skip
+    embed: list[Name] = setting(
+        "Fine-tuning runs whose embeddings also classify, by the nearest family mean and the "
+        "nearest training domain",
+        "runs", default=[],
     )  # fmt: skip
 
 
@@ -609,6 +646,9 @@ class Project(Settings):
     )
     annotate: AnnotateSettings = setting("Annotation", default=AnnotateSettings())
     ablations: dict[Name, AblationSettings] = setting("Comparisons of runs, by name", default={})
+    combinations: dict[Name, CombinationSettings] = setting(
+        "Methods made of other methods, by name", default={}
+    )
     runs: dict[Name, Run] = setting("Named runs, resolved")
 
     def runs_of(self, kind: str) -> dict[str, Run]:
@@ -618,6 +658,16 @@ class Project(Settings):
     def replicates(self, name: str) -> list[str]:
         """The runs behind a name: itself, or its repetitions with other seeds; none if unknown."""
         return [name] if name in self.runs else [r for r in self.runs if group_of(r) == name]
+
+    def members(self, combination: str) -> list[str]:
+        """The members of a combination, runs with seeds as all their repetitions."""
+        names = self.combinations[combination].members
+        return [found for name in names for found in self.replicates(name) or [name]]
+
+    def embedded(self) -> dict[str, tuple[str, str]]:
+        """Neighbour methods by embedding: name → (run, ``per_family`` or ``per_instance``)."""
+        runs = [run for name in self.evaluation.embed for run in self.replicates(name)]
+        return {f"{run}_{kind}": (run, kind) for run in runs for kind in EMBEDDED}
 
 
 def group_of(run: str) -> str:
@@ -835,10 +885,15 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
                 f"{', '.join(pretraining) or '(there is none)'} (got {run.start_from!r})"
             )
     finetuning = project.runs_of("finetune")
+    for name in project.evaluation.embed:
+        if not project.replicates(name) and not _given(name, given_runs):
+            problems.append(f"evaluation.embed: {name!r} is no fine-tuning run")
+    for name in project.combinations:
+        problems += _combination_problems(name, project, given_runs)
     for name, ablation in project.ablations.items():
         for run in [ablation.base, *ablation.runs]:
             chosen = project.replicates(run)
-            if not chosen and any(group_of(given) == run or given == run for given in given_runs):
+            if not chosen and _given(run, given_runs):
                 continue  # it was given, with problems of its own
             if not chosen or not set(chosen) <= set(finetuning):
                 known = sorted({group_of(found) for found in finetuning} | set(finetuning))
@@ -846,6 +901,34 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
                     f"ablations.{name}: {run!r} is no fine-tuning run{_guess(run, known)}"
                 )
     return problems
+
+
+def _given(name: str, given_runs: Mapping[str, Any]) -> bool:
+    """Whether the file names such a run, though it may have problems of its own."""
+    return any(name in (given, group_of(given)) for given in given_runs)
+
+
+def _combination_problems(
+    name: str, project: Project, given_runs: Mapping[str, Any]
+) -> Iterator[str]:
+    """What is wrong with one combination."""
+    if name in project.runs or name in BASELINES or name in project.embedded():
+        yield f"combinations.{name}: another method has this name"
+    networks = {
+        run for run, s in project.runs_of("finetune").items()
+        if s.split == "clustered" and not s.new_families
+    }  # fmt: skip
+    known = networks | set(BASELINES) | set(project.embedded())
+    for member in project.members(name):
+        if member not in known and not _given(member, given_runs):
+            yield (
+                f"combinations.{name}.members: {member!r} is no method of table 3"
+                f"{_guess(member, known)}"
+            )
+        elif member in project.runs and member not in networks:
+            yield f"combinations.{name}.members: {member!r} does not train on the clustered split"
+        elif member not in project.runs and project.combinations[name].rule != "fitted":
+            yield f"combinations.{name}.rule: must be 'fitted' with {member!r}, which is no network"
 
 
 def _is_broken(name: str | None, given_runs: Mapping[str, Any], project: Project) -> bool:

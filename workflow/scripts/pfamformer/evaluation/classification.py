@@ -56,6 +56,26 @@ def correct(
     return table[["id", "family", "component", "right"]]
 
 
+def correct_clan(
+    predictions: pd.DataFrame, split: pd.DataFrame, clan_of: pd.Series, source: str = "predictions"
+) -> pd.DataFrame:
+    """The same for the clan: a family without one is its own clan.
+
+    Args:
+        clan_of: clan by family, empty where a family is in none.
+    """
+    table = correct(predictions, split, source)
+    said = table["id"].map(predictions.set_index("id")["predicted"])
+    clans = clan_of.where(clan_of != "", clan_of.index.to_series())
+    table["right"] = (said.map(clans).fillna(said) == table["family"].map(clans)).to_numpy()
+    return table
+
+
+def share(table: pd.DataFrame, *, draws: int, confidence: float, seed: int) -> Interval:
+    """Mean of ``right`` with an interval over components."""
+    return _bootstrap(*_by_component(table), draws, confidence, np.random.default_rng(seed))
+
+
 def accuracy(table: pd.DataFrame, *, draws: int, confidence: float, seed: int) -> Accuracy:
     """Accuracy per instance and per family of :func:`correct`'s table, with intervals."""
     sums, counts = _by_component(table)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import torch
+from safetensors import safe_open
 
-from pfamformer.config import FinetuneSettings
+from pfamformer.config import FinetuneSettings, NetworkSettings
 from pfamformer.model.classifier import Classifier
 from pfamformer.sequences.alphabet import encode
 from pfamformer.training.batches import InMemory, read_in_order
@@ -53,3 +55,17 @@ def embeddings(model: Classifier, settings: FinetuneSettings, domains: pd.DataFr
                 found = np.zeros((len(rows), vectors.shape[1]), dtype=np.float16)
             found[batch.rows] = vectors
     return np.zeros((0, 0), dtype=np.float16) if found is None else found
+
+
+def load_classifier(
+    path: str, device: torch.device
+) -> tuple[Classifier, FinetuneSettings, list[str]]:
+    """A fine-tuned network from its weights file: the network, its settings, its families."""
+    with safe_open(path, "pt") as file:
+        about = json.loads(file.metadata()["about"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    settings = FinetuneSettings.model_validate(about["run"])
+    network = about["network"] and NetworkSettings.model_validate(about["network"])
+    model = Classifier(network, len(about["families"]), settings)
+    model.load_state_dict(tensors)
+    return model.to(device).eval(), settings, about["families"]

@@ -6,10 +6,13 @@ development and test domain, so that methods can be combined and calibrated with
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from pfamformer.tables import write_table
 
 #: Parts that methods score: weights and temperatures are fitted on dev, judged on test.
 SCORED = ("dev", "test")
@@ -55,28 +58,24 @@ def predictions_from(
     )
 
 
-def scores_from_matrix(
-    domains: pd.DataFrame,
-    part: str,
-    matrix: np.ndarray,
-    families: Sequence[str],
-    limit: int,
-    run: str,
+def long_scores(
+    domains: pd.DataFrame, matrix: np.ndarray, families: Sequence[str], limit: int
 ) -> pd.DataFrame:
-    """The ``scores`` table of a dense matrix: the ``limit`` best families of each row.
+    """The ``limit`` best families of each row of a dense matrix, best first.
 
     Args:
         matrix: scores, shape (len(domains), len(families)).
+
+    Returns:
+        Columns ``id``, ``family``, ``score``.
     """
     kept = min(limit, len(families))
     order = np.argsort(-matrix, axis=1, kind="stable")[:, :kept]
     return pd.DataFrame(
         {
             "id": np.repeat(domains["id"].to_numpy(), kept),
-            "part": part,
             "family": np.asarray(families, dtype=object)[order].ravel(),
             "score": np.take_along_axis(matrix, order, axis=1).ravel().astype(float),
-            "run": run,
         }
     )
 
@@ -91,6 +90,7 @@ def keep_best(scores: pd.DataFrame, limit: int) -> pd.DataFrame:
     return kept.drop(columns="row").reset_index(drop=True)
 
 
+<<<<<<< HEAD
 def places(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """The protein of every slice, and the number of its first residue on it.
 
@@ -99,3 +99,34 @@ def places(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     real = (table["kind"] == "protein").to_numpy()
     names = np.where(real, table["protein"], table["id"])
     return names, np.where(real, table["start"], 1)
+=======
+def write_outputs(
+    scores: Mapping[str, pd.DataFrame],
+    parts: Mapping[str, pd.DataFrame],
+    folder: Path,
+    *,
+    method: str,
+    run: str,
+    limit: int,
+    logarithmic: bool = False,
+) -> None:
+    """Write ``scores.parquet`` and ``predictions.parquet`` of one method.
+
+    Args:
+        scores: for ``dev`` and ``test``: columns ``id``, ``family``, ``score``, higher is better.
+        parts: for ``test``: the rows of the domain table.
+        limit: families kept of each domain.
+        logarithmic: scores are log-probabilities; predictions then state probabilities.
+    """
+    tables = [
+        keep_best(scores[part], limit).assign(part=part, run=run)[
+            ["id", "part", "family", "score", "run"]
+        ]
+        for part in SCORED
+    ]
+    write_table(pd.concat(tables, ignore_index=True), "scores", folder / "scores.parquet")
+    answers = predictions_from(scores["test"], parts["test"], method, run)
+    if logarithmic:
+        answers["score"] = np.exp(answers["score"])
+    write_table(answers, "predictions", folder / "predictions.parquet")
+>>>>>>> 4b28eb5 (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)

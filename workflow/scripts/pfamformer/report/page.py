@@ -118,9 +118,10 @@ def make_page(folder: Path, items: Sequence[Path], template: Path, options: str)
         sections=_sections(folder, shown),
         headings=SECTIONS,
         rows=_rows(table),
-        table_text=_describe_table(table, project),
+        verdicts=[verdict["sentence"] for verdict in found["verdicts"]],
         pretraining_gain=[_describe_gain(c) for c in found["pretraining"]],
         split_effect=found["split"],
+        reference_effect={e["split"]: e for e in found["split"] if e["method"] == REFERENCE},
         best=_best_network(table),
         reference=_reference(table),
         published_families=TABLE_3_FAMILIES,
@@ -177,28 +178,8 @@ def _reference(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _best_network(table: pd.DataFrame) -> dict[str, Any] | None:
-    ran = table[table["accuracy"].notna() & (table["method"] != REFERENCE)]
+    ran = table[table["accuracy"].notna() & (table["kind"] == "network")]
     return None if ran.empty else ran.sort_values("accuracy").iloc[-1].to_dict()
-
-
-def _describe_table(table: pd.DataFrame, project: dict[str, Any]) -> str:
-    best, reference = _best_network(table), _reference(table)
-    if best is None:
-        return "No network was fine-tuned in this configuration."
-    confidence = project["evaluation"]["confidence"]
-    lead = best["accuracy"] - reference["accuracy"]
-    p = best["p_against_phmm"]
-    strength = f"McNemar's test, p {'' if p < 1e-4 else '= '}{p_value(p)}"
-    verdict = (
-        f"{abs(lead):.1f} percentage points {'above' if lead > 0 else 'below'} it ({strength})"
-        if p < 1 - confidence
-        else f"not distinguishable from it ({lead:+.1f} percentage points, {strength})"
-    )
-    return (
-        f"The profile HMM names the right family for {reference['accuracy']:.1f} % of the test "
-        f"domains. The best network here, {best['method']} ({best['run']}), reaches "
-        f"{best['accuracy']:.1f} %, {verdict}."
-    )
 
 
 def _describe_gain(comparison: dict[str, Any]) -> str:

@@ -15,6 +15,8 @@ TABLE_3: dict[str, float] = {
     "ProtCNN": 72.3,
     "top-pick pHMM": 81.9,
 }
+#: Our variants of a method that the study reports once.
+SAME_AS = {"predeach mean": "predeach", "predeach max": "predeach"}
 #: Families among which the study's table 3 chooses.
 TABLE_3_FAMILIES = 17_929
 #: Table 5: norm of the antisymmetric part of attention, mean and standard deviation.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from pfamformer.command import atomic_path, log
 from pfamformer.config import FinetuneSettings, PretrainSettings, TrainingSettings
 from pfamformer.errors import InputError
 from pfamformer.methods.network import log_probabilities, method_name
-from pfamformer.methods.outputs import SCORED, parts_of, predictions_from, scores_from_matrix
+from pfamformer.methods.new_families import known_and_new
+from pfamformer.methods.outputs import SCORED, long_scores, parts_of, write_outputs
 from pfamformer.model.classifier import Classifier
 from pfamformer.model.encoder import MaskedLanguageModel
 from pfamformer.model.esm2 import load_esm2, weight_files
@@ -154,7 +154,8 @@ def finetune(
     team, device = join_team(), prepare_device(threads)
     parts = parts_of(domains, split)
     training = parts["train"]
-    families = sorted(training["family"].unique())
+    families, _ = known_and_new(training["family"], settings.new_families, settings.seed)
+    training = training[training["family"].isin(families)]
     classes = {family: number for number, family in enumerate(families)}
     torch.manual_seed(hash_of(settings.seed, -3))
     model = Classifier(start and start.network, len(families), settings)
@@ -200,9 +201,27 @@ def finetune(
         "families": families,
     }
     save_weights(output / "weights.safetensors", model, about)
+<<<<<<< HEAD
     _write_outputs(model, settings, parts, families, run, candidates, output)
     summary = summary_of(model, settings, metrics, team, threads, seconds)
     finish(output, metrics, summary | {"families": len(families), "steps": steps}, state)
+=======
+    scores = {
+        part: long_scores(
+            parts[part],
+            log_probabilities(model, settings, parts[part]["sequence"].tolist()),
+            families,
+            candidates,
+        )
+        for part in SCORED
+    }
+    write_outputs(
+        scores, parts, output, method=method_name(settings), run=run, limit=candidates,
+        logarithmic=True,
+    )  # fmt: skip
+    summary = _summary(model, settings, metrics, team, threads, seconds)
+    _finish(output, metrics, summary | {"families": len(families), "steps": steps}, state)
+>>>>>>> 4b28eb5 (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
 
 
 def encoder_weights(start: PretrainSettings, weights: Path | None) -> dict[str, torch.Tensor]:
@@ -217,6 +236,7 @@ def encoder_weights(start: PretrainSettings, weights: Path | None) -> dict[str, 
     }
 
 
+<<<<<<< HEAD
 def _write_outputs(
     model: Classifier,
     settings: FinetuneSettings,
@@ -238,6 +258,9 @@ def _write_outputs(
 
 
 def summary_of(
+=======
+def _summary(
+>>>>>>> 4b28eb5 (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
     model: nn.Module,
     settings: TrainingSettings,
     metrics: Metrics,
