@@ -1,7 +1,6 @@
 # Methods that the network must beat, on the same splits.
 
 
-
 rule baselines:
     """Predictions of all methods that are not networks, on both splits."""
     input:

@@ -40,6 +40,20 @@ JUDGED = [
     *BASELINES,
 ]
 
+# Their scores are probabilities, which calibration can judge.
+PROBABILISTIC = [*COMPARED, *COMBINATIONS]
+
+if PROBABILISTIC:
+    ITEMS.extend(
+        f"{RESULTS}/figures/{name}.json" for name in ("family_errors", "reliability", "confusions")
+    )
+
+# Runs that kept families out of training.
+NEWCOMERS = [name for name, run in FINETUNE.items() if run.new_families]
+
+if NEWCOMERS:
+    ITEMS.append(f"{RESULTS}/figures/new_families.json")
+
 
 rule combine:
     """Several methods as one; fitted weights come from the development part."""
@@ -154,3 +168,69 @@ rule table_3:
         " --random-split {input.random_split} --random {input.random}"
         " --bootstrap {params.bootstrap} --confidence {params.confidence} --seed {params.seed}"
         " --table {output.table} --comparisons {output.comparisons} 2> {log}"
+
+
+rule family_analysis:
+    """Errors by identity and by family size, calibration, confusions within clans."""
+    input:
+        predictions=[f"{folder_of(method)}/predictions.parquet" for method in JUDGED],
+        scores=[f"{folder_of(method)}/scores.parquet" for method in PROBABILISTIC],
+        split=f"{RESULTS}/splits/clustered/split.parquet",
+        families=f"{RESULTS}/domains/families.tsv",
+        code=code("family_analysis"),
+    output:
+        figures=report(
+            expand(f"{RESULTS}/figures/{{name}}.svg", name=["family_errors", "reliability"]),
+            caption="../workflow/report/family_analysis.rst",
+            category="Figures",
+        ),
+        numbers=expand(
+            f"{RESULTS}/figures/{{name}}.{{kind}}",
+            name=["family_errors", "reliability", "confusions"],
+            kind=["tsv", "json"],
+        ),
+    log:
+        f"{LOGS}/family_analysis.log",
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    params:
+        code=code_digest("family_analysis"),
+        about=json.dumps([about(method) for method in JUDGED]),
+        names=PROBABILISTIC,
+        bootstrap=PROJECT.evaluation.bootstrap,
+        confidence=PROJECT.evaluation.confidence,
+        seed=PROJECT.seed,
+        output=lambda wildcards, output: str(Path(output.figures[0]).parent),
+    shell:
+        "python {input.code[0]} --split {input.split} --families {input.families}"
+        " --predictions {input.predictions} --about {params.about:q} --scores {input.scores}"
+        " --names {params.names} --bootstrap {params.bootstrap}"
+        " --confidence {params.confidence} --seed {params.seed} --output {params.output} 2> {log}"
+
+
+rule new_families:
+    """Families that a network was not trained on, recognised from 1, 2, 5 and all sequences."""
+    input:
+        found=[f"{RESULTS}/embedding/{run}/new_families.tsv" for run in NEWCOMERS],
+        code=code("new_families"),
+    output:
+        numbers=f"{RESULTS}/figures/new_families.tsv",
+        item=f"{RESULTS}/figures/new_families.json",
+    log:
+        f"{LOGS}/new_families.log",
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    params:
+        code=code_digest("new_families"),
+        runs=NEWCOMERS,
+    shell:
+        "python {input.code[0]} --runs {params.runs} --found {input.found}"
+        " --numbers {output.numbers} --item {output.item} 2> {log}"

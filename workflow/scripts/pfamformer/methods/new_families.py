@@ -15,6 +15,7 @@ from pfamformer.methods.embedding import class_means, cosine
 SHOTS = (1, 2, 5)
 # Draws of the representatives: enough for a standard deviation, seconds of work.
 DRAWS = 20
+COLUMNS = ["shots", "draws", "domains", "families", "accuracy", "accuracy_sd"]
 
 
 def known_and_new(families: pd.Series, share: float, seed: int) -> tuple[list[str], list[str]]:
@@ -38,9 +39,11 @@ def recognise(
         new: families that the network has not seen.
 
     Returns:
-        Columns ``shots`` (0: all training domains), ``draws``, ``domains``, ``families``,
-        ``accuracy``, ``accuracy_sd`` (per cent; sd over draws).
+        Empty without new families, else columns ``shots`` (0: all training domains), ``draws``,
+        ``domains``, ``families``, ``accuracy``, ``accuracy_sd`` (per cent; sd over draws).
     """
+    if not new:
+        return pd.DataFrame(columns=COLUMNS)
     train, test = (part == "train").to_numpy(), (part == "test").to_numpy()
     family = domains["family"].to_numpy()
     asked = test & np.isin(family, new)
@@ -67,4 +70,4 @@ def recognise(
                 "accuracy_sd": float(np.std(found, ddof=1)) if len(found) > 1 else float("nan"),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)

@@ -1,0 +1,67 @@
+"""Which families are confused, and how often the answer is at least in the right clan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from pfamformer.evaluation.strata import confusions, within_clan
+from pfamformer.report.items import Column, Item
+from pfamformer.report.table_3 import Entry
+
+
+def make_table(entries: Sequence[Entry], families: pd.DataFrame) -> pd.DataFrame:
+    """Confused pairs of the given methods, the most frequent first.
+
+    Args:
+        families: the ``families`` table.
+
+    Returns:
+        Columns ``method``, ``run``, ``truth``, ``truth_name``, ``predicted``, ``predicted_name``,
+        ``clan`` (shared, else empty), ``domains``.
+    """
+    named = families.set_index("family")
+    tables = []
+    for entry in entries:
+        found = confusions(entry.predictions, named["clan"])
+        found.insert(1, "truth_name", found["truth"].map(named["name"]))
+        said = found["predicted"].map(named["name"]).fillna("(no answer)")
+        found.insert(3, "predicted_name", said)
+        found.insert(0, "run", entry.name)
+        found.insert(0, "method", entry.method)
+        tables.append(found)
+    table = pd.concat(tables, ignore_index=True)
+    return table.sort_values("domains", ascending=False, kind="stable", ignore_index=True)
+
+
+def describe(entries: Sequence[Entry], families: pd.DataFrame) -> Item:
+    """The item of the report."""
+    clan_of = families.set_index("family")["clan"]
+    text = []
+    if not (clan_of != "").any():
+        text.append("The families of this project carry no clans: errors cannot be sorted by them.")
+    else:
+        for entry in entries:
+            errors, inside, expected = within_clan(entry.predictions, clan_of)
+            text.append(
+                f"{entry.method} ({entry.name}): {inside} of {errors} errors stay within the right "
+                f"clan; errors at random would give {expected:.1f}."
+            )
+    return Item(
+        name="confusions",
+        section="families",
+        title="Confused families",
+        caption="Pairs of families that are confused on the test part, the most frequent first; "
+        "the clan is named where both share one.",
+        text=text,
+        numbers="confusions.tsv",
+        columns=[
+            Column("run", "method", "text"),
+            Column("truth_name", "family", "text"),
+            Column("predicted_name", "taken for", "text"),
+            Column("clan", "shared clan", "text"),
+            Column("domains", "domains", digits=0),
+        ],
+        rank=3,
+    )

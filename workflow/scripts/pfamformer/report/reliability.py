@@ -1,0 +1,106 @@
+"""How far the methods' probabilities can be trusted: reliability diagram, error, temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pfamformer.evaluation.calibration import calibrate, confidences, reliability
+from pfamformer.report.figures import COLOURS, INK, STYLE, plt
+from pfamformer.report.items import Column, Item
+
+# Bars of the histogram of confidences.
+BARS = 20
+
+
+def make_table(scores: Mapping[str, pd.DataFrame], truth: pd.Series) -> pd.DataFrame:
+    """One row per method, the best calibrated first.
+
+    Args:
+        scores: by name, ``scores`` tables whose scores are log-probabilities.
+        truth: family by domain id.
+
+    Returns:
+        Columns ``run``, ``temperature``, ``ece``, ``ece_scaled`` (per cent), ``loss``,
+        ``loss_scaled`` (nats).
+    """
+    rows = []
+    for name, table in scores.items():
+        found = calibrate(table, truth)
+        rows.append(
+            {
+                "run": name,
+                "temperature": found.temperature,
+                "ece": 100 * found.error,
+                "ece_scaled": 100 * found.error_scaled,
+                "loss": found.loss,
+                "loss_scaled": found.loss_scaled,
+            }
+        )
+    return pd.DataFrame(rows).sort_values("loss_scaled", ignore_index=True)
+
+
+def draw(scores: pd.DataFrame, truth: pd.Series, temperature: float, name: str) -> Figure:
+    """Reliability before and after the temperature, and confidences of right and wrong answers."""
+    test = scores[scores["part"] == "test"]
+    with matplotlib.rc_context(STYLE):
+        figure, (diagram, spread) = plt.subplots(1, 2, figsize=(9, 3.6))
+        diagram.plot([0, 1], [0, 1], color=INK, lw=1, ls=(0, (4, 3)))
+        for colour, at, label in (
+            (COLOURS[1], 1.0, "as trained"),
+            (COLOURS[0], temperature, f"temperature {temperature:.2f}"),
+        ):
+            bins = reliability(confidences(test, truth, at))
+            diagram.plot(
+                bins["confidence"], bins["accuracy"], "o-", color=colour, ms=4, label=label
+            )
+        diagram.set_xlabel("confidence")
+        diagram.set_ylabel("accuracy")
+        diagram.set_xlim(0, 1)
+        diagram.set_ylim(0, 1)
+        diagram.legend(fontsize=9)
+        found = confidences(test, truth, temperature)
+        edges = np.linspace(0, 1, BARS + 1)
+        for colour, right, label in ((COLOURS[0], True, "right"), (COLOURS[1], False, "wrong")):
+            chosen = found.loc[found["right"] == right, "confidence"]
+            spread.hist(chosen, edges, color=colour, alpha=0.6, label=f"{label} ({len(chosen)})")
+        spread.set_xlabel("confidence after the temperature")
+        spread.set_ylabel("test domains")
+        spread.legend(fontsize=9)
+        for axes, title in ((diagram, f"a  {name}"), (spread, "b  right and wrong answers")):
+            axes.set_title(title, loc="left", fontsize=10, fontweight="bold", color=INK)
+        return figure
+
+
+def describe(table: pd.DataFrame, drawn: str) -> Item:
+    """The item of the report."""
+    row = table.set_index("run").loc[drawn]
+    state = "over-confident" if row["temperature"] > 1 else "under-confident"
+    return Item(
+        name="reliability",
+        section="families",
+        title="Calibration of the family probabilities",
+        caption="a: accuracy against confidence in 15 bins of equal width; on the dashed line a "
+        "probability means what it says. b: confidence of right and of wrong answers. The "
+        "temperature is fitted on the development part, everything shown is the test part.",
+        text=[
+            f"{drawn} is {state}: the best temperature is {row['temperature']:.2f}. It takes "
+            f"the expected calibration error from {row['ece']:.1f} to {row['ece_scaled']:.1f} % "
+            f"and the loss from {row['loss']:.2f} to {row['loss_scaled']:.2f} nats."
+        ],
+        figure="reliability.svg",
+        numbers="reliability.tsv",
+        columns=[
+            Column("run", "method", "text"),
+            Column("temperature", "temperature", digits=2),
+            Column("ece", "calibration error, %"),
+            Column("ece_scaled", "with temperature, %"),
+            Column("loss", "loss, nats", digits=2),
+            Column("loss_scaled", "with temperature, nats", digits=2),
+        ],
+        rank=2,
+    )
