@@ -46,8 +46,9 @@ def test_demo_makes_a_report_with_sound_numbers(demo):
     final = metrics[metrics["part"] == "valid"].iloc[-1]
     assert final["loss"] < summary["residue_entropy"]
     table = pd.read_csv(results / "tables/table_3.tsv", sep="\t").dropna(subset="accuracy")
-    assert len(table) == 5
-    assert table["accuracy"].min() > 100 / 100  # better than guessing among 100 families
+    assert len(table) >= 9
+    # Every network is better than guessing among 100 families.
+    assert table.loc[table["kind"] == "network", "accuracy"].min() > 100 / 100
 
 
 def test_a_second_demo_does_nothing(demo):

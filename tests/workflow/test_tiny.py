@@ -38,7 +38,7 @@ def test_results_are_complete_and_consistent(tiny):
     for path in ("sources/go/go.obo", "sources/go/goa_human.gaf.gz", "sources/structures/3TGI.pdb"):
         assert (results / path).stat().st_size > 10_000
     table = pd.read_csv(results / "tables/table_3.tsv", sep="\t")
-    assert table["accuracy"].notna().sum() == 4
+    assert table["accuracy"].notna().sum() == 8
 
 
 def test_profile_hmm_agrees_with_the_hmmer_programs(tiny, tmp_path):

@@ -9,12 +9,8 @@ from __future__ import annotations
 import difflib
 import json
 import re
-<<<<<<< HEAD
-from collections.abc import Iterable, Mapping
-from datetime import date
-=======
 from collections.abc import Iterable, Iterator, Mapping
->>>>>>> 4b28eb5 (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -387,16 +383,7 @@ class TaskSettings(TrainingSettings):
     encoder_rate: float = setting(
         "Learning rate of the encoder, relative to the head's", "ratio", 1.0, ge=0, le=10
     )
-<<<<<<< HEAD
     epochs: int = setting("Passes over the training rows", "epochs", ge=1, le=10_000)
-=======
-    epochs: int = setting("Passes over the training domains", "epochs", ge=1, le=10_000)
-    new_families: float = setting(
-        "Share of families kept out of training, to be recognised from a few sequences; such a run "
-        "takes no part in table 3",
-        "share", 0.0, ge=0, lt=0.9,
-    )  # fmt: skip
->>>>>>> 4b28eb5 (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
 
     @model_validator(mode="before")
     @classmethod
@@ -416,6 +403,11 @@ class FinetuneSettings(TaskSettings):
     head_dropout: float = setting(
         "Dropout of the heads 'dropout', 'pool_max' and 'pool_mean'", "share", 0.3, ge=0, lt=1
     )
+    new_families: float = setting(
+        "Share of families kept out of training, to be recognised from a few sequences; such a run "
+        "takes no part in table 3",
+        "share", 0.0, ge=0, lt=0.9,
+    )  # fmt: skip
 
 
 class TaggerSettings(TaskSettings):

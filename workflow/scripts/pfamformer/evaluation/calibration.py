@@ -124,4 +124,4 @@ def _loss(scores: pd.DataFrame, truth: pd.Series, temperature: float) -> float:
     # A domain whose family is not listed at all counts as the smallest float32 probability.
     domains = scores["id"].nunique()
     total = said.sum() + (domains - right.sum()) * np.log(np.finfo(np.float32).tiny)
-    return float(-total / domains)
+    return abs(float(total)) / domains

@@ -73,7 +73,7 @@ def correct_clan(
 
 def share(table: pd.DataFrame, *, draws: int, confidence: float, seed: int) -> Interval:
     """Mean of ``right`` with an interval over components."""
-    return _bootstrap(*_by_component(table), draws, confidence, np.random.default_rng(seed))
+    return bootstrap_ratio(*_by_component(table), draws, confidence, np.random.default_rng(seed))
 
 
 def accuracy(table: pd.DataFrame, *, draws: int, confidence: float, seed: int) -> Accuracy:

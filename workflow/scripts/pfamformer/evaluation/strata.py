@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pfamformer.evaluation.classification import Interval, share
+from pfamformer.evaluation.classification import share
+from pfamformer.evaluation.intervals import Interval
 
 #: Lower ends of the bins of identity to the nearest training domain; finest where tests lie.
 IDENTITIES = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 0.8)

@@ -45,12 +45,7 @@ def mmseqs_binary() -> str:
     return found
 
 
-<<<<<<< HEAD
 def _mmseqs(*arguments: object, threads: int = 0, folder: Path | None = None) -> None:
-=======
-def mmseqs(*arguments: object, threads: int = 0) -> None:
-    """Run an MMseqs2 command quietly; its last words become the error where it fails."""
->>>>>>> 4b28eb5 (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
     command = [mmseqs_binary(), *map(str, arguments), "-v", "1"]
     if threads:
         command += ["--threads", str(threads)]
@@ -62,8 +57,7 @@ def mmseqs(*arguments: object, threads: int = 0) -> None:
         )
 
 
-def write_numbered(path: Path, sequences: Iterable[str]) -> None:
-    """Write FASTA records named by their number, from 0."""
+def _write_numbered(path: Path, sequences: Iterable[str]) -> None:
     # Row numbers instead of names: MMseqs2 rewrites names that hold '|' or spaces.
     with open(path, "w", encoding="ascii") as out:
         for number, sequence in enumerate(sequences):
@@ -80,7 +74,6 @@ class Aligner:
     Args:
         sequences: what row numbers stand for.
     """
-<<<<<<< HEAD
 
     def __init__(self, sequences: Iterable[str], threads: int) -> None:
         self._sequences, self._threads = sequences, threads
@@ -120,23 +113,6 @@ class Aligner:
         self._mmseqs(
             "convertalis", "db", "db", "aligned", "hits.tsv",
             "--format-output", _COLUMNS, threads=self._threads,
-=======
-    with tempfile.TemporaryDirectory(prefix="pfamformer-mmseqs-") as name:
-        folder = Path(name)
-        write_numbered(folder / "domains.fasta", domains["sequence"])
-        mmseqs("createdb", folder / "domains.fasta", folder / "db", "--shuffle", 0)
-        pairs = _write_pairs(folder / "pairs.tsv", domains["family"])
-        log.info("%d domains, %d same-family pairs to align", len(domains), pairs)
-        # 7 = "prefiltering result"; one entry per query, one line (target, score, diagonal) each.
-        mmseqs("tsv2db", folder / "pairs.tsv", folder / "pairs", "--output-dbtype", 7)
-        mmseqs(
-            "align", folder / "db", folder / "db", folder / "pairs", folder / "aligned",
-            "-a", "--alignment-mode", 3, "-e", ANY_EVALUE, threads=threads,
-        )  # fmt: skip
-        mmseqs(
-            "convertalis", folder / "db", folder / "db", folder / "aligned", folder / "hits.tsv",
-            "--format-output", _COLUMNS, threads=threads,
->>>>>>> 4b28eb5 (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
         )  # fmt: skip
         self._mmseqs("rmdb", "pairs")
         self._mmseqs("rmdb", "aligned")
@@ -174,20 +150,14 @@ def search(
     with tempfile.TemporaryDirectory(prefix="pfamformer-mmseqs-") as name:
         folder = Path(name)
         for role, table in (("queries", queries), ("targets", targets)):
-<<<<<<< HEAD
             _write_numbered(folder / f"{role}.fasta", table)
             _mmseqs("createdb", folder / f"{role}.fasta", folder / role, "--shuffle", 0)
         _mmseqs(
-=======
-            write_numbered(folder / f"{role}.fasta", table["sequence"])
-            mmseqs("createdb", folder / f"{role}.fasta", folder / role, "--shuffle", 0)
-        mmseqs(
->>>>>>> 4b28eb5 (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
             "search", folder / "queries", folder / "targets", folder / "found", folder / "tmp",
             "-a", "--alignment-mode", 3, "-e", ANY_EVALUE, "--prefilter-mode", mode,
             "--max-seqs", most, "-s", 7.5, threads=threads,
         )  # fmt: skip
-        mmseqs(
+        _mmseqs(
             "convertalis", folder / "queries", folder / "targets", folder / "found",
             folder / "hits.tsv", "--format-output", _COLUMNS, threads=threads,
         )  # fmt: skip

@@ -1,14 +1,4 @@
-<<<<<<< HEAD
-"""Classifiers behind the tables ``predictions`` and ``scores``, localisers behind ``calls``."""
-
-#: What every other method is compared with.
-REFERENCE = "top-pick pHMM"
-#: Localisers, as ``calls`` names them.
-TAGGER, PROFILES = "tagger", "profile HMM"
-#: Sets of calls of the profile HMMs, as their ``run``.
-GATHERING, FITTED = "gathering thresholds", "fitted threshold"
-=======
-"""Classifiers of all kinds behind the same two tables, ``predictions`` and ``scores``.
+"""Classifiers behind the tables ``predictions`` and ``scores``, localisers behind ``calls``.
 
 Names are here, without any import, so that the workflow's rules can read them.
 """
@@ -28,4 +18,7 @@ NEIGHBOURS = {
 BASELINES = {"profile_hmm": REFERENCE, **NEIGHBOURS}
 #: Neighbours in the space of a network's embeddings.
 EMBEDDED = {"per_family": "nearest family mean", "per_instance": "nearest embedding"}
->>>>>>> 4b28eb5 (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
+#: Localisers, as ``calls`` names them.
+TAGGER, PROFILES = "tagger", "profile HMM"
+#: Sets of calls of the profile HMMs, as their ``run``.
+GATHERING, FITTED = "gathering thresholds", "fitted threshold"

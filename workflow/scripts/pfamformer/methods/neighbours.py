@@ -7,13 +7,10 @@ which stands in for BLASTp: a plain search of sequences with sequences. BLAST it
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
-from pfamformer.families.similarity import mmseqs, write_numbered
+from pfamformer.families.similarity import find_neighbours
 from pfamformer.methods import VOTERS
 
 # BLASTp's own default.
@@ -34,21 +31,13 @@ def search_training(
     Returns:
         Columns ``id`` (of the query), ``family`` (of the training domain) and ``score`` (bits).
     """
-    with tempfile.TemporaryDirectory(prefix="pfamformer-mmseqs-") as name:
-        folder = Path(name)
-        write_numbered(folder / "queries.fasta", queries["sequence"])
-        write_numbered(folder / "training.fasta", training["sequence"])
-        mmseqs(
-            "easy-search", folder / "queries.fasta", folder / "training.fasta",
-            folder / "hits.tsv", folder / "tmp", "-s", sensitivity, "-e", EVALUE,
-            "--max-seqs", len(training), "--format-output", "query,target,bits", threads=threads,
-        )  # fmt: skip
-        hits = pd.read_csv(folder / "hits.tsv", sep="\t", names=["query", "target", "score"])
+    hits = find_neighbours(queries, training, threads, sensitivity, EVALUE)
+    family = training.set_index("id")["family"]
     return pd.DataFrame(
         {
-            "id": queries["id"].to_numpy()[hits["query"].to_numpy(dtype=int)],
-            "family": training["family"].to_numpy()[hits["target"].to_numpy(dtype=int)],
-            "score": hits["score"].to_numpy(dtype=float),
+            "id": hits["query"].astype(str),
+            "family": hits["target"].map(family).astype(str),
+            "score": hits["bits"].astype(float),
         }
     )
 

@@ -90,16 +90,6 @@ def keep_best(scores: pd.DataFrame, limit: int) -> pd.DataFrame:
     return kept.drop(columns="row").reset_index(drop=True)
 
 
-<<<<<<< HEAD
-def places(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """The protein of every slice, and the number of its first residue on it.
-
-    A shuffled slice stands for itself: its name is its protein and its first residue is 1.
-    """
-    real = (table["kind"] == "protein").to_numpy()
-    names = np.where(real, table["protein"], table["id"])
-    return names, np.where(real, table["start"], 1)
-=======
 def write_outputs(
     scores: Mapping[str, pd.DataFrame],
     parts: Mapping[str, pd.DataFrame],
@@ -129,4 +119,13 @@ def write_outputs(
     if logarithmic:
         answers["score"] = np.exp(answers["score"])
     write_table(answers, "predictions", folder / "predictions.parquet")
->>>>>>> 4b28eb5 (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
+
+
+def places(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """The protein of every slice, and the number of its first residue on it.
+
+    A shuffled slice stands for itself: its name is its protein and its first residue is 1.
+    """
+    real = (table["kind"] == "protein").to_numpy()
+    names = np.where(real, table["protein"], table["id"])
+    return names, np.where(real, table["start"], 1)

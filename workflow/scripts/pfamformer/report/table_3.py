@@ -12,7 +12,6 @@ import pandas as pd
 
 from pfamformer.config import EvaluationSettings
 from pfamformer.evaluation.classification import (
-    Interval,
     accuracy,
     correct,
     correct_clan,
@@ -20,6 +19,7 @@ from pfamformer.evaluation.classification import (
     mcnemar,
     share,
 )
+from pfamformer.evaluation.intervals import Interval
 from pfamformer.methods import REFERENCE
 from pfamformer.report.items import p_value
 from pfamformer.report.published import SAME_AS, TABLE_3

@@ -201,11 +201,6 @@ def finetune(
         "families": families,
     }
     save_weights(output / "weights.safetensors", model, about)
-<<<<<<< HEAD
-    _write_outputs(model, settings, parts, families, run, candidates, output)
-    summary = summary_of(model, settings, metrics, team, threads, seconds)
-    finish(output, metrics, summary | {"families": len(families), "steps": steps}, state)
-=======
     scores = {
         part: long_scores(
             parts[part],
@@ -219,9 +214,8 @@ def finetune(
         scores, parts, output, method=method_name(settings), run=run, limit=candidates,
         logarithmic=True,
     )  # fmt: skip
-    summary = _summary(model, settings, metrics, team, threads, seconds)
-    _finish(output, metrics, summary | {"families": len(families), "steps": steps}, state)
->>>>>>> 4b28eb5 (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
+    summary = summary_of(model, settings, metrics, team, threads, seconds)
+    finish(output, metrics, summary | {"families": len(families), "steps": steps}, state)
 
 
 def encoder_weights(start: PretrainSettings, weights: Path | None) -> dict[str, torch.Tensor]:
@@ -236,31 +230,7 @@ def encoder_weights(start: PretrainSettings, weights: Path | None) -> dict[str, 
     }
 
 
-<<<<<<< HEAD
-def _write_outputs(
-    model: Classifier,
-    settings: FinetuneSettings,
-    parts: dict[str, pd.DataFrame],
-    families: Sequence[str],
-    run: str,
-    candidates: int,
-    output: Path,
-) -> None:
-    """Write what every classifier hands over: scores of the held-out parts, answers for test."""
-    tables = []
-    for part in SCORED:
-        matrix = log_probabilities(model, settings, parts[part]["sequence"].tolist())
-        tables.append(scores_from_matrix(parts[part], part, matrix, families, candidates, run))
-    write_table(pd.concat(tables), "scores", output / "scores.parquet")
-    answers = predictions_from(tables[-1], parts["test"], method_name(settings), run)
-    answers["score"] = np.exp(answers["score"])
-    write_table(answers, "predictions", output / "predictions.parquet")
-
-
 def summary_of(
-=======
-def _summary(
->>>>>>> 4b28eb5 (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
     model: nn.Module,
     settings: TrainingSettings,
     metrics: Metrics,
