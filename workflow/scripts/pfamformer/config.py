@@ -23,11 +23,8 @@ from pydantic import (
 )
 
 from pfamformer.errors import InputError
-<<<<<<< HEAD
-from pfamformer.sources import sites
-=======
 from pfamformer.methods import BASELINES, EMBEDDED
->>>>>>> ac62dbe (Neighbours, majority class, combinations fitted on dev, embedding neighbours and new families; table 3 with clans, seeds and verdicts)
+from pfamformer.sources import sites
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]
 Accession = Annotated[str, StringConstraints(pattern=r"^PF\d{5}$")]
