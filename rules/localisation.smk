@@ -1,7 +1,9 @@
 # Where on a protein each family lies: the data set, taggers, the profile HMM on the same proteins.
 
 LOCALISATION = f"{RESULTS}/localisation"
-ITEMS.append(f"{RESULTS}/tables/localisation.json")
+ITEMS.extend(f"{RESULTS}/tables/{name}.json" for name in ("table_2", "localisation"))
+# Networks that table 2 reads: those that know nothing of the clustered split's held-out domains.
+READ = [name for name, run in FINETUNE.items() if run.split == "clustered"]
 
 
 rule localisation_data:
@@ -165,3 +167,41 @@ rule localisation:
         " --bootstrap {params.bootstrap} --confidence {params.confidence}"
         " --false-discovery-rate {params.rate} --seed {params.seed} --table {output.table}"
         " --figure {output.figure} --item {output.item} 2> {log}"
+
+
+rule table_2:
+    """Domains located by reading classifiers: attention, gradient, residue probabilities."""
+    input:
+        weights=expand(f"{RESULTS}/finetune/{{run}}/weights.safetensors", run=READ),
+        domains=f"{RESULTS}/domains/domains.parquet",
+        split=f"{RESULTS}/splits/clustered/split.parquet",
+        proteins=f"{RESULTS}/domains/proteins.parquet",
+        code=code("table_2"),
+    output:
+        table=report(
+            f"{RESULTS}/tables/table_2.tsv",
+            caption="../workflow/report/table_2.rst",
+            category="Tables",
+        ),
+        item=f"{RESULTS}/tables/table_2.json",
+    log:
+        f"{LOGS}/table_2.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_2.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("finetune", "mem_mb"),
+        runtime=need("finetune", "runtime"),
+    params:
+        code=code_digest("table_2"),
+        runs=READ,
+        bootstrap=PROJECT.evaluation.bootstrap,
+        confidence=PROJECT.evaluation.confidence,
+        seed=PROJECT.seed,
+    shell:
+        "python {input.code[0]} --runs {params.runs} --weights {input.weights}"
+        " --domains {input.domains} --split {input.split} --proteins {input.proteins}"
+        " --bootstrap {params.bootstrap} --confidence {params.confidence} --seed {params.seed}"
+        " --threads {threads} --table {output.table} --item {output.item} 2> {log}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 #: Table 1: masked residues of a sub-sample of Pfam after pretraining.
 TABLE_1 = {"loss": 2.07, "ece": 7.97, "perplexity": 11.10, "accuracy": 0.32}
+#: Table 2: residues rightly said to be inside or outside of a domain, per cent.
+TABLE_2 = {"classic": 56, "predeach": 62, "linattn": 69, "majority class": 71}
 #: Table 3: share of test domains given their right family, clustered split, per cent.
 TABLE_3: dict[str, float] = {
     "dropout": 78.8,
