@@ -3,25 +3,6 @@
 ITEMS.extend(f"{RESULTS}/ablations/{name}.json" for name in PROJECT.ablations)
 
 
-def ablation_runs(wildcards):
-    """The files of all runs of a comparison; those of other projects must be there already."""
-    ablation = PROJECT.ablations[wildcards.ablation]
-    files = ("predictions.parquet", "summary.json", "metrics.tsv")
-    chosen = [run for name in (ablation.base, *ablation.runs) for run in PROJECT.replicates(name)]
-    starts = sorted({FINETUNE[run].start_from for run in chosen} & set(PRETRAIN))
-    splits = sorted({FINETUNE[run].split for run in chosen})
-    return {
-        "runs": expand(f"{RESULTS}/finetune/{{run}}/{{file}}", run=chosen, file=files),
-        "starts": expand(f"{RESULTS}/pretrain/{{run}}/{{file}}", run=starts, file=files[1:]),
-        "splits": expand(f"{RESULTS}/splits/{{split}}/split.parquet", split=splits),
-        "settings": expand(f"{RESULTS}/runs/{{run}}/config.json", run=[*chosen, *starts]),
-        "others": [
-            "results/{}/finetune/{}/predictions.parquet".format(*run.split("/"))
-            for run in ablation.compare_with
-        ],
-    }
-
-
 rule ablation:
     """The comparisons that the configuration names; only missing runs are trained."""
     input:
@@ -64,7 +45,7 @@ rule compare_runs:
                 for name in (ablation.base, *ablation.runs)
             }
         ),
-        results=str(Path(RESULTS).parent),
+        results=lambda wildcards, output: str(Path(output.item).parents[2]),
         project=PROJECT.project,
         bootstrap=PROJECT.evaluation.bootstrap,
         confidence=PROJECT.evaluation.confidence,

@@ -1,6 +1,5 @@
 # Domains on the user's own proteins: snakemake annotate --config query=my.fasta
 
-QUERY = re.sub(r"(\.(fasta|fas|faa|fa|fsa|pep|gz))+$", "", Path(PROJECT.query or "").name)
 ANNOTATION = f"{RESULTS}/annotate/{{query}}"
 # Tables of calls that are shown side by side, one per method; proteins in the order of the query.
 CALLS = [f"{ANNOTATION}/profile_hmm.parquet"]
@@ -12,13 +11,7 @@ if PROJECT.query and not Path(PROJECT.query).is_file():
 rule annotate:
     """Domain table, GFF3 and page of the proteins in the setting 'query'."""
     input:
-        expand(f"{ANNOTATION}/annotation.html", query=[QUERY] if QUERY else []),
-    params:
-        missing=(
-            "" if QUERY else "echo 'error: name a FASTA file: --config query=my.fasta' >&2; exit 1"
-        ),
-    shell:
-        "{params.missing}"
+        query_page,
 
 
 rule scan_query:

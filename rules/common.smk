@@ -27,6 +27,7 @@ PRETRAIN = PROJECT.runs_of("pretrain")
 FINETUNE = PROJECT.runs_of("finetune")
 TAGGERS = PROJECT.runs_of("tagger")
 SPLITS = ["clustered", "random"]
+QUERY = re.sub(r"(\.(fasta|fas|faa|fa|fsa|pep|gz))+$", "", Path(PROJECT.query or "").name)
 CORPORA = sorted({run.corpus for run in PRETRAIN.values()})
 # JSON files of what the report shows (pfamformer/report/items.py); each rule file adds its own.
 ITEMS = []
@@ -167,3 +168,29 @@ def finetune_start(wildcards):
     if run.weights == "pretrained":
         files["weights"] = f"{RESULTS}/pretrain/{run.start_from}/weights.safetensors"
     return files
+
+
+def ablation_runs(wildcards):
+    """The files of all runs of a comparison; those of other projects must be there already."""
+    ablation = PROJECT.ablations[wildcards.ablation]
+    files = ("predictions.parquet", "summary.json", "metrics.tsv")
+    chosen = [run for name in (ablation.base, *ablation.runs) for run in PROJECT.replicates(name)]
+    starts = sorted({FINETUNE[run].start_from for run in chosen} & set(PRETRAIN))
+    splits = sorted({FINETUNE[run].split for run in chosen})
+    return {
+        "runs": expand(f"{RESULTS}/finetune/{{run}}/{{file}}", run=chosen, file=files),
+        "starts": expand(f"{RESULTS}/pretrain/{{run}}/{{file}}", run=starts, file=files[1:]),
+        "splits": expand(f"{RESULTS}/splits/{{split}}/split.parquet", split=splits),
+        "settings": expand(f"{RESULTS}/runs/{{run}}/config.json", run=[*chosen, *starts]),
+        "others": [
+            "results/{}/finetune/{}/predictions.parquet".format(*run.split("/"))
+            for run in ablation.compare_with
+        ],
+    }
+
+
+def query_page(wildcards):
+    """The page of the query, which must be named."""
+    if not QUERY:
+        raise WorkflowError("annotate: name a FASTA file: --config query=my.fasta")
+    return f"{RESULTS}/annotate/{QUERY}/annotation.html"

@@ -1,0 +1,107 @@
+import math
+import re
+import sys
+
+import pandas as pd
+import pytest
+
+from conftest import ROOT
+from pfamformer.report.items import Item
+from pfamformer.report.page import with_own_ids
+from pfamformer.report.summary import best_network, summarise
+
+sys.path.insert(0, str(ROOT / "workflow"))
+from draw_rulegraph import draw, place, without_shortcuts
+
+TABLE = pd.DataFrame(
+    [
+        ["top-pick pHMM", "profile_hmm", "none", 88.0, 80.0, 94.0, math.nan],
+        ["classic", "classic", "pretrained", 30.0, 25.0, 35.0, 1e-9],
+        ["linattn", "", "", math.nan, math.nan, math.nan, math.nan],
+    ],
+    columns=["method", "run", "start", "accuracy", "accuracy_low", "accuracy_high",
+             "p_against_phmm"],
+)  # fmt: skip
+
+
+def certificate(leaks):
+    return {
+        "parts": {"train": 100, "dev": 10, "test": 20},
+        "leaking_rows": leaks,
+        "definition": {"min_identity": 0.25, "min_coverage_of_both": 0.8},
+    }
+
+
+def summary(table=TABLE, gain=(5.0, 1.0, 9.0), loss=2.0, leaks=0, runs=("classic",), items=()):
+    pretraining = {"small": {"parameters": 1234, "residues_read": 2_500_000, "device": "CPU",
+                             "threads": 1, "processes": 1, "residue_entropy": 2.9}}  # fmt: skip
+    return summarise(
+        {"runs": {name: {"kind": "finetune", "head": "classic"} for name in runs},
+         "sources": {"provider": "embedded"}},
+        pd.DataFrame({"domains": [60, 70]}),
+        {"clustered": certificate(leaks), "random": certificate(12)},
+        pretraining,
+        {"small": loss},
+        table,
+        [dict(zip(("gain", "low", "high"), gain, strict=True), method="classic")],
+        items,
+    )  # fmt: skip
+
+
+def test_sentences_follow_the_numbers():
+    said = summary()
+    assert said.run[0].startswith("130 domains of 2 Pfam families, of which 100 train, 10 tune")
+    assert "2.5 million residues on 1 CPU core." in said.run[1]
+    found = "\n".join(said.findings)
+    assert "None of the 30 held-out domains" in found and "12 of 30 do" in found
+    assert "perplexity 7.4" in found and "gives 18.2: it has learnt more" in found
+    assert "-58.0 percentage points (McNemar's test, p < 0.0001)" in found
+    assert "Pretraining helps with classic (+5.0 percentage points, +1.0 to +9.0)." in found
+    short = "\n".join(said.shortfalls)
+    assert "the best is 58.0 points below" in short and "interval of 14 percentage points" in short
+    assert "not run in this configuration: linattn" in short and "trained once" in short
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "text"),
+    [
+        ({"gain": (-5.0, -9.0, -1.0)}, "findings", "Pretraining hurts with classic"),
+        ({"gain": (-5.0, -9.0, -1.0)}, "shortfalls", "makes classic worse than a random start"),
+        ({"gain": (1.0, -2.0, 3.0)}, "shortfalls", "cannot be told for classic"),
+        ({"loss": 3.0}, "findings", "it has learnt no more."),
+        ({"leaks": 2}, "findings", "2 of the 30 held-out domains of the clustered split resemble"),
+    ],
+)
+def test_other_numbers_other_sentences(changes, where, text):
+    assert text in "\n".join(getattr(summary(**changes), where))
+
+
+def test_what_is_not_there_is_not_said():
+    said = summary(table=TABLE.iloc[:1], runs=("a_seed1", "a_seed2"), loss=math.nan)
+    everything = "\n".join(said.findings + said.shortfalls)
+    assert "best network" not in everything and "perplexity" not in everything
+    assert "trained once" not in everything
+    assert best_network(TABLE.iloc[:1]) is None
+
+
+def test_items_bring_their_own_sentences():
+    item = Item("x", "data", "T", "C", findings=["It is so."], shortfalls=["It is not so."])
+    said = summary(items=[item])
+    assert said.findings[-1] == "It is so." and said.shortfalls[-1] == "It is not so."
+
+
+def test_ids_of_two_figures_do_not_meet():
+    svg = '<svg><path id="a"/><use xlink:href="#a"/><g clip-path="url(#a)"/></svg>'
+    assert re.findall(r"one-a", with_own_ids(svg, "one")) == ["one-a"] * 3
+    assert not re.search(r'["#]a"', with_own_ids(svg, "one"))
+
+
+def test_shortcuts_are_left_out_of_the_rule_graph():
+    edges = [("1", "2"), ("2", "3"), ("1", "3"), ("3", "4"), ("1", "4"), ("5", "4")]
+    kept = without_shortcuts(edges)
+    assert kept == [("1", "2"), ("2", "3"), ("3", "4"), ("5", "4")]
+    nodes = {n: f"rule_{n}" for n in "12345"}
+    places = place(nodes, kept)
+    assert all(places[a][1] < places[b][1] for a, b in kept)
+    assert len(set(places.values())) == 5
+    assert draw(nodes, kept).count("<path") == 4
