@@ -55,7 +55,9 @@ def write(name: str, rows: list[dict], packages: tuple[str, ...] = ()) -> Path:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     content = {
-        "command": " ".join(["python", os.path.relpath(sys.argv[0], ROOT), *sys.argv[1:]]),
+        "command": " ".join(
+            ["python", os.path.relpath(sys.argv[0], ROOT), *map(_portable, sys.argv[1:])]
+        ),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": {
             "processor": _processor(),
@@ -73,6 +75,14 @@ def write(name: str, rows: list[dict], packages: tuple[str, ...] = ()) -> Path:
 
 # Other work on the machine when the program started: near 0 means that the times can be trusted.
 _LOAD = os.getloadavg()[0]
+
+
+def _portable(word: str) -> str:
+    """An argument as it reads on another machine: a path below ``results`` starts there."""
+    parts = Path(word).parts
+    if Path(word).is_absolute() and "results" in parts:
+        return str(Path(*parts[parts.index("results") :]))
+    return word
 
 
 def _processor() -> str:
