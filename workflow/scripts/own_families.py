@@ -5,7 +5,7 @@ import argparse
 import pandas as pd
 
 from pfamformer.command import run
-from pfamformer.families.seed import judge
+from pfamformer.families.domains import judge
 from pfamformer.sources.labelled import read_labelled, read_proteins
 from pfamformer.sources.own import write_sources
 from pfamformer.tables import SCHEMAS, write_table

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from pfamformer.errors import InputError
 from pfamformer.sequences.alphabet import RESIDUES, STANDARD
 from pfamformer.sequences.stockholm import Alignment, Row
 
@@ -107,3 +109,24 @@ def domains_of(
 def domain_id(family: str, protein: str, start: int, end: int) -> str:
     """The identifier of a domain in every table: ``PF00042.27/P02023.2/8-112``."""
     return f"{family}/{protein}/{start}-{end}"
+
+
+def judge(path: str | Path, rejects: Sequence[tuple], rows: int, most: float) -> None:
+    """Refuse a file with too large a share of broken rows.
+
+    Args:
+        rejects: line, family, row name, reason, anything else.
+        most: largest share, 0…1.
+
+    Raises:
+        InputError: names the first of them.
+    """
+    if len(rejects) > most * rows:
+        line, family, name, reason = rejects[0][:4]
+        raise InputError(
+            path,
+            f"{len(rejects)} of {rows} rows are broken, more than the share "
+            f"domains.max_reject_share = {most:g} allows; the first: {reason}",
+            record=f"line {line}, family {family}, row {name}",
+            remedy="Repair the file, or raise the share to leave such rows out",
+        )

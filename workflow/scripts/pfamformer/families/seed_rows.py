@@ -1,0 +1,296 @@
+"""Rows of seed alignments in Pfam's layout, read into the columns of the domain table.
+
+Compiled by Numba, because nothing may be done in Python for each row, let alone for each residue.
+What is unusual is not judged here but refused; :mod:`pfamformer.families.domains` then looks at it
+row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numba
+import numpy as np
+import pyarrow as pa
+
+from pfamformer.families.domains import Domain
+from pfamformer.sequences.alphabet import RESIDUES, STANDARD
+from pfamformer.sequences.stockholm import BLOCK_BYTES
+
+# Rows of a Parquet row group: about 10 MB of sequences in memory.
+ROW_GROUP = 50_000
+# A row has at least a name of five characters (A/1-1), a space, a residue and a line end.
+_SHORTEST_ROW = 8
+_ROWS = ROW_GROUP + 2 * BLOCK_BYTES // _SHORTEST_ROW
+_BYTES = 4 * BLOCK_BYTES
+# What each byte is: the letter in upper case, and above it these flags. A gap has no flag.
+_RESIDUE, _FOREIGN, _AMBIGUOUS = 1 << 8, 1 << 9, 1 << 10
+_LETTERS = np.full(256, _FOREIGN, np.uint16)
+for _letter in RESIDUES:
+    _flags = _RESIDUE | (0 if _letter in STANDARD else _AMBIGUOUS)
+    _LETTERS[ord(_letter)] = _LETTERS[ord(_letter.lower())] = ord(_letter) | _flags
+_LETTERS[[ord("."), ord("-")]] = 0
+_NEWLINE, _SPACE, _HASH, _SLASH, _HYPHEN, _DOT, _ZERO, _NINE = b"\n #/-.09"
+
+
+class Rows:
+    """Columns that grow row by row and are taken as a table from time to time.
+
+    Attributes:
+        count: rows that wait.
+    """
+
+    def __init__(self) -> None:
+        self.proteins, self.places, self.residues = (np.empty(_BYTES, np.uint8) for _ in range(3))
+        #: protein end, place end, residue end, start, end of each row; row 0 holds the zeros.
+        self.numbers = np.zeros((_ROWS + 1, 5), np.int32)
+        self.accessions = np.empty((BLOCK_BYTES // _SHORTEST_ROW, 4), np.int64)
+        self.count = 0
+
+    def has_room(self, text: bytes) -> bool:
+        """Whether the rows of a text fit beside those that wait."""
+        used = int(self.numbers[self.count, :3].max())
+        return used + len(text) <= _BYTES and self.count + len(text) // _SHORTEST_ROW < _ROWS
+
+    def add_text(self, text: bytes, begin: int, minimum: int, max_ambiguous: float) -> int:
+        """Add all rows of an entry; returns their number, 0 if anything needs a closer look.
+
+        Args:
+            begin: where the lines behind the ``#=GF`` lines start.
+        """
+        added = _read(
+            np.frombuffer(text, np.uint8), begin, minimum, max_ambiguous, _LETTERS,
+            self.proteins, self.places, self.residues, self.numbers, self.count, self.accessions,
+        )  # fmt: skip
+        self.count += added
+        return added
+
+    def add_domains(self, domains: Iterable[Domain]) -> None:
+        """Add rows that were judged one by one."""
+        for domain in domains:
+            row = self.numbers[self.count + 1]
+            words = (domain.protein, f"{domain.start}-{domain.end}", domain.sequence)
+            for column, (into, word) in enumerate(
+                zip((self.proteins, self.places, self.residues), words, strict=True)
+            ):
+                raw = word.encode()
+                begin = self.numbers[self.count, column]
+                into[begin : begin + len(raw)] = np.frombuffer(raw, np.uint8)
+                row[column] = begin + len(raw)
+            row[3:] = domain.start, domain.end
+            self.count += 1
+
+    def take(self) -> dict[str, pa.Array]:
+        """The rows that wait: protein, place (``start-end``), sequence, start, end."""
+        numbers = self.numbers[: self.count + 1]
+        taken = {
+            name: _strings(buffer, numbers[:, column])
+            for column, (name, buffer) in enumerate(
+                {"protein": self.proteins, "place": self.places, "sequence": self.residues}.items()
+            )
+        }
+        taken |= {"start": pa.array(numbers[1:, 3]), "end": pa.array(numbers[1:, 4])}
+        self.count = 0
+        return taken
+
+
+def _strings(buffer: np.ndarray, offsets: np.ndarray) -> pa.StringArray:
+    # Copies: the buffers are filled again while the table is being compressed.
+    return pa.StringArray.from_buffers(
+        len(offsets) - 1,
+        pa.py_buffer(offsets.astype(np.int32)),
+        pa.py_buffer(buffer[: offsets[-1]].tobytes()),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _read(
+    text, begin, minimum, max_ambiguous, letters,
+    proteins, places, residues, numbers, count, accessions,
+):  # fmt: skip
+    known = used = 0
+    width = -1
+    position, size = begin, len(text)
+    while position < size:
+        if text[position] == _HASH:
+            known, position = _markup(text, position, size, used, known, accessions)
+            if position < 0:
+                return 0
+            continue
+        name = position
+        position = _word(text, position, size)
+        slash = _last_slash(text, name, position)
+        if slash < 0:
+            return 0
+        start, end = _coordinates(text, slash + 1, position)
+        if start < 1:
+            return 0
+        first, last = name, slash
+        if known:
+            if used >= known or not _equal(text, name, position, accessions[used]):
+                return 0
+            first, last = accessions[used, 2], accessions[used, 3]
+        if not _is_versioned(text, first, last):
+            return 0
+        row = numbers[count + used]
+        added = numbers[count + used + 1]
+        added[0] = _copy(text, first, last, proteins, row[0])
+        added[1] = _copy(text, slash + 1, position, places, row[1])
+        position = _skip_spaces(text, position, size)
+        if width < 0:
+            width = _line_end(text, position, size) - position
+        if position + width >= size or text[position + width] != _NEWLINE:
+            return 0
+        written, flags = row[2], 0
+        for column in range(position, position + width):
+            letter = letters[text[column]]
+            residues[written] = letter
+            written += (letter >> 8) & 1
+            flags |= letter
+        length = written - row[2]
+        if flags & _FOREIGN or length < max(1, minimum) or length != end - start + 1:
+            return 0
+        if flags & _AMBIGUOUS:
+            ambiguous = 0
+            for residue in range(row[2], written):
+                ambiguous += letters[residues[residue]] & _AMBIGUOUS != 0
+            if ambiguous > max_ambiguous * length:
+                return 0
+        added[2], added[3], added[4] = written, start, end
+        position += width + 1
+        used += 1
+    if (known and known != used) or _has_copies(proteins, places, numbers, count, used):
+        return 0
+    return used
+
+
+@numba.njit(cache=True, nogil=True)
+def _markup(text, position, size, used, known, accessions):
+    """Read a ``#=`` line; returns the accessions known and the next line, or -1 if in doubt."""
+    if position + 5 > size or text[position + 1] != ord("=") or text[position + 2] != ord("G"):
+        return known, -1
+    kind = text[position + 3]
+    if text[position + 4] != _SPACE or not (
+        kind == ord("R") or kind == ord("C") or (kind == ord("S") and used == 0)
+    ):
+        return known, -1
+    stop = position
+    if kind == ord("S"):
+        name = _skip_spaces(text, position + 4, size)
+        behind = _word(text, name, size)
+        tag = _skip_spaces(text, behind, size)
+        stop = _word(text, tag, size)
+        if stop - tag == 2 and text[tag] == ord("A") and text[tag + 1] == ord("C"):
+            number = _skip_spaces(text, stop, size)
+            stop = _word(text, number, size)
+            if known == len(accessions) or number == stop:
+                return known, -1
+            found = accessions[known]
+            found[0], found[1], found[2], found[3] = name, behind, number, stop
+            known += 1
+    return known, _line_end(text, stop, size) + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _line_end(text, position, size):
+    # Sixteen bytes without a branch are one vector instruction.
+    while position + 16 <= size:
+        found = False
+        for offset in range(16):
+            found |= text[position + offset] == _NEWLINE
+        if found:
+            break
+        position += 16
+    while position < size and text[position] != _NEWLINE:
+        position += 1
+    return position
+
+
+@numba.njit(cache=True, nogil=True)
+def _word(text, position, size):
+    """Behind a word: at the next space, control character or character beyond ASCII."""
+    while position < size and _SPACE < text[position] < 127:
+        position += 1
+    return position
+
+
+@numba.njit(cache=True, nogil=True)
+def _skip_spaces(text, position, size):
+    while position < size and text[position] == _SPACE:
+        position += 1
+    return position
+
+
+@numba.njit(cache=True, nogil=True)
+def _last_slash(text, first, last):
+    for position in range(last - 1, first - 1, -1):
+        if text[position] == _SLASH:
+            return position
+    return -1
+
+
+@numba.njit(cache=True, nogil=True)
+def _coordinates(text, position, stop):
+    """Two whole numbers without leading zeros around a hyphen; (-1, -1) if it is anything else."""
+    start = number = digits = 0
+    while position < stop:
+        letter = text[position]
+        if _ZERO <= letter <= _NINE:
+            # Ten digits are no place on a protein, and would overflow the column.
+            if (digits == 0 and letter == _ZERO) or digits == 9:
+                return -1, -1
+            number = 10 * number + letter - _ZERO
+            digits += 1
+        elif letter == _HYPHEN and digits and not start:
+            start, number, digits = number, 0, 0
+        else:
+            return -1, -1
+        position += 1
+    return (start, number) if start and digits else (-1, -1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _equal(text, name, stop, accession):
+    if accession[1] - accession[0] != stop - name:
+        return False
+    for offset in range(stop - name):  # noqa: SIM110 Numba compiles no generator
+        if text[name + offset] != text[accession[0] + offset]:
+            return False
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_versioned(text, first, last):
+    """Whether it ends in a dot and digits behind something else."""
+    position = last
+    while position > first and _ZERO <= text[position - 1] <= _NINE:
+        position -= 1
+    return (
+        position < last and position - 2 >= first
+        and text[position - 1] == _DOT and text[position - 2] != _DOT
+    )  # fmt: skip
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy(text, first, last, into, at):
+    for position in range(first, last):
+        into[at] = text[position]
+        at += 1
+    return at
+
+
+@numba.njit(cache=True, nogil=True)
+def _has_copies(proteins, places, numbers, count, used):
+    """Whether two rows may have the same protein and place: their 64-bit hashes are equal."""
+    hashes = np.empty(used, np.uint64)
+    for row in range(used):
+        # FNV-1a.
+        value = np.uint64(14695981039346656037)
+        for position in range(numbers[count + row, 0], numbers[count + row + 1, 0]):
+            value = (value ^ np.uint64(proteins[position])) * np.uint64(1099511628211)
+        value = (value ^ np.uint64(_SLASH)) * np.uint64(1099511628211)
+        for position in range(numbers[count + row, 1], numbers[count + row + 1, 1]):
+            value = (value ^ np.uint64(places[position])) * np.uint64(1099511628211)
+        hashes[row] = value
+    hashes.sort()
+    return bool((hashes[1:] == hashes[:-1]).any())
