@@ -45,7 +45,9 @@ rule finetune:
         code=code_digest("finetune"),
         launch=launcher("finetune"),
         start=lambda wildcards, input: " ".join(
-            f"--{key} {input[key]}" for key in ("start", "weights") if key in input.keys()
+            f"--{key} {input[key]}"
+            for key in ("start", "weights", "profiles")
+            if key in input.keys()
         ),
         candidates=PROJECT.evaluation.candidates,
         state=lambda wildcards: f"{RESULTS}/state/finetune/{wildcards.run}",

@@ -16,12 +16,14 @@ def shard_source(wildcards):
 
 def finetune_start(wildcards):
     """The weights a run starts from; an untrained start waits for no pretraining, an encoder of its
-    own starts from nothing."""
+    own starts from nothing, or from the profiles of its training domains."""
     run = PROJECT.runs[wildcards.run]
-    if run.start_from is None:
-        return {}
-    files = {"start": f"{RESULTS}/runs/{run.start_from}/config.json"}
-    if run.weights == "pretrained":
+    files = {}
+    if getattr(run, "needs_profiles", False):
+        files["profiles"] = f"{RESULTS}/baselines/profile_hmm/{run.split}/profiles.hmm"
+    if run.start_from is not None:
+        files["start"] = f"{RESULTS}/runs/{run.start_from}/config.json"
+    if run.start_from is not None and run.weights == "pretrained":
         files["weights"] = f"{RESULTS}/pretrain/{run.start_from}/weights.safetensors"
     return files
 

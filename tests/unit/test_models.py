@@ -1,15 +1,20 @@
 from typing import get_args
 
 import numpy as np
+import pyhmmer
 import pytest
 import torch
+from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextSequence
 
-from conftest import random_sequence
-from pfamformer.config import FinetuneSettings, Head, NetworkSettings
+from conftest import mutate, random_sequence
+from pfamformer.config import FinetuneSettings, Head, MotifSettings, NetworkSettings
+from pfamformer.errors import InputError
+from pfamformer.methods.priors import draw, emissions, lend, log_odds, read_profiles
 from pfamformer.model.classifier import ENCODERS, Classifier, residue_mask
 from pfamformer.model.convolutional import MaskedBatchNorm
 from pfamformer.model.heads import HEADS
-from pfamformer.sequences.alphabet import encode
+from pfamformer.model.motif import Motif, windows
+from pfamformer.sequences.alphabet import STANDARD, encode
 from pfamformer.training.batches import collate
 
 NETWORK = NetworkSettings(layers=2, width=32, heads=2, feed_forward=64)
@@ -17,6 +22,7 @@ SMALL = {
     "protcnn": {"kind": "protcnn", "filters": 16, "kernel": 5, "blocks": 3, "first_dilated": 1},
     "resnet": {"kind": "resnet", "filters": 16, "kernel": 5, "blocks": 2},
     "lstm": {"kind": "lstm", "width": 8, "hidden": 8, "layers": 2},
+    "motif": {"kind": "motif", "motifs": 3, "kernel": 5},
 }
 
 
@@ -40,6 +46,7 @@ def tokens(stream):
 
 
 def test_every_name_of_the_configuration_is_a_head():
+    assert sorted([*ENCODERS, "motif"]) == sorted(SMALL)
     assert sorted(get_args(Head)) == sorted(HEADS)
 
 
@@ -48,12 +55,12 @@ def test_heads_give_one_logit_per_class_and_drop_out_only_in_training(head, toke
     model = build(head)
     assert model(tokens).shape == (3, 5)
     same = bool(torch.equal(model(tokens), model(tokens)))
-    assert same == (head not in ("dropout", "pool_max", "pool_mean"))
+    assert same == (head not in ("dropout", "pool_max", "pool_mean", "motif"))
     model.eval()
     assert torch.equal(model(tokens), model(tokens))
 
 
-@pytest.mark.parametrize("encoder", [None, *sorted(ENCODERS)])
+@pytest.mark.parametrize("encoder", [None, *sorted(SMALL)])
 @pytest.mark.parametrize("head", sorted(HEADS))
 def test_what_shares_a_batch_changes_nothing(head, encoder, tokens):
     model = build(head, SMALL.get(encoder)).eval()
@@ -147,3 +154,76 @@ def test_lstm_reads_each_direction_like_torch(tokens):
 def test_an_encoder_of_its_own_starts_from_nothing():
     made = settings("pool_max", SMALL["protcnn"])
     assert made.start_from is None and made.weights == "untrained"
+
+
+# --- profiles as a prior ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def profiles(tmp_path_factory):
+    """Profiles of two made-up families, and sequences of them."""
+    from pyhmmer.easel import TextMSA
+    from pyhmmer.plan7 import Background, Builder
+
+    stream = np.random.default_rng(8)
+    amino = Alphabet.amino()
+    path = tmp_path_factory.mktemp("profiles") / "p.hmm"
+    rows = {}
+    with open(path, "wb") as out:
+        for family in ("A", "B"):
+            parent = random_sequence(stream, 60)
+            rows[family] = [mutate(stream, parent, 0.2) for _ in range(12)]
+            members = [TextSequence(name=str(i), sequence=s) for i, s in enumerate(rows[family])]
+            msa = TextMSA(name=family, sequences=members).digitize(amino)
+            hmm, _, _ = Builder(amino, seed=1).build_msa(msa, Background(amino))
+            hmm.write(out)
+    return path, rows
+
+
+def test_drawn_sequences_have_the_frequencies_of_the_profile(profiles):
+    hmm = read_profiles(profiles[0])["A"]
+    drawn = draw(hmm, 3000, np.random.default_rng(1))
+    assert draw(hmm, 5, np.random.default_rng(1)) == draw(hmm, 5, np.random.default_rng(1))
+    whole = [s for s in drawn if len(s) == hmm.M]
+    assert len(whole) > 500  # insertions and deletions are rare in a profile without gaps
+    first = np.mean([[s[0] == letter for letter in STANDARD] for s in whole], axis=0)
+    assert first == pytest.approx(emissions(hmm)[1], abs=0.05)
+    # HMMER itself recognises them.
+    block = DigitalSequenceBlock(
+        Alphabet.amino(),
+        [TextSequence(name=str(i), sequence=s).digitize(Alphabet.amino())
+         for i, s in enumerate(drawn[:50])],
+    )  # fmt: skip
+    (hits,) = pyhmmer.hmmsearch(hmm, block, cpus=1)
+    assert len(hits.reported) >= 48  # HMMER's own filters lose 2 % of them
+
+
+def test_filters_start_as_position_specific_scores(profiles):
+    hmm = read_profiles(profiles[0])["A"]
+    background = np.full(20, 0.05)
+    scores = log_odds(hmm, background)
+    model = Motif(MotifSettings(kind="motif", motifs=4, kernel=15), 1)
+    model.start_from({"A": scores}, background, ["A"])
+    tokens = collate([encode(profiles[1]["A"][0])], np.arange(1)).tokens
+    found = model(tokens)[0].double().detach().numpy()
+    for number, window in enumerate(windows(scores, background, 15, 4)):
+        residues = [STANDARD.index(letter) for letter in profiles[1]["A"][0]]
+        sums = np.array(
+            [window[np.arange(15), residues[i : i + 15]].sum() for i in range(len(residues) - 14)]
+        )
+        # The centre of a window of 15 that starts at residue i (token i + 1) is token i + 8.
+        ours = found[8 : 8 + len(sums), number]
+        assert np.corrcoef(ours, sums)[0, 1] > 0.9999
+
+
+def test_a_network_from_profiles_knows_families_before_training(profiles):
+    path, rows = profiles
+    made = settings("motif", {"kind": "motif", "motifs": 4}, emitted=7)
+    model = Classifier(None, 2, made)
+    tokens = np.concatenate([encode(s) for s in rows["A"] + rows["B"]])
+    drawn = lend(model, made, path, ["A", "B"], tokens)
+    assert [family for _, family in drawn] == ["A"] * 7 + ["B"] * 7
+    batch = collate([encode(s) for s in rows["A"] + rows["B"]], np.arange(24)).tokens
+    assert model.eval()(batch).argmax(1).tolist() == [0] * 12 + [1] * 12
+    with pytest.raises(InputError, match=r"no profile of C"):
+        lend(model, made, path, ["A", "C"], tokens)

@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--split", required=True, help="split.parquet")
     parser.add_argument("--state", required=True, type=Path, help="folder for training states")
     parser.add_argument("--output", required=True, type=Path, help="folder for weights and results")
+    parser.add_argument("--profiles", type=Path, help="profiles.hmm of the training domains")
     parser.add_argument("--candidates", type=int, required=True, help="families kept per domain")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
@@ -38,6 +39,7 @@ def main() -> None:
         arguments.threads,
         arguments.run,
         arguments.candidates,
+        arguments.profiles,
     )
 
 

@@ -354,12 +354,25 @@ class LstmSettings(Settings):
     layers: int = setting("Layers of each direction", "layers", 3, ge=1, le=32)
 
 
+class MotifSettings(Settings):
+    """One wide convolution on BLOSUM62 embeddings; its size grows with the number of families."""
+
+    kind: Literal["motif"] = setting("What this encoder is")
+    motifs: int = setting("Filters for each family", "filters", 10, ge=1, le=1000)
+    kernel: int = setting("Width of a filter", "residues", 15, ge=1, le=101)
+    prior: Literal["profiles", "none"] = setting(
+        "Start from windows of the position-specific scores of each family's training alignment, "
+        "or at random",
+        default="profiles",
+    )
+
+
 ScratchEncoder = Annotated[
-    ProtCnnSettings | ResNetSettings | LstmSettings, Field(discriminator="kind")
+    ProtCnnSettings | ResNetSettings | LstmSettings | MotifSettings, Field(discriminator="kind")
 ]
 Head = Literal[
     "classic", "dropout", "predeach_mean", "predeach_max", "multispace_max", "multispace_mean",
-    "linattn", "pool_max", "pool_mean",
+    "linattn", "pool_max", "pool_mean", "motif",
 ]  # fmt: skip
 
 
@@ -398,13 +411,27 @@ class FinetuneSettings(TaskSettings):
     split: SplitMethod = setting("Split that it trains and is judged on", default="clustered")
     head: Head = setting("Classification head")
     head_dropout: float = setting(
-        "Dropout of the heads 'dropout', 'pool_max' and 'pool_mean'", "share", 0.3, ge=0, lt=1
+        "Dropout of the heads 'dropout', 'pool_max', 'pool_mean' and 'motif'",
+        "share",
+        0.3,
+        ge=0,
+        lt=1,
     )
+    emitted: int = setting(
+        "Sequences drawn from each family's training profile HMM and added to its training domains",
+        "sequences per family", 0, ge=0, le=100_000,
+    )  # fmt: skip
     new_families: float = setting(
         "Share of families kept out of training, to be recognised from a few sequences; such a run "
         "takes no part in table 3",
         "share", 0.0, ge=0, lt=0.9,
     )  # fmt: skip
+
+    @property
+    def needs_profiles(self) -> bool:
+        """Whether the profile HMMs of the training domains take part in training."""
+        prior = isinstance(self.encoder, MotifSettings) and self.encoder.prior == "profiles"
+        return prior or self.emitted > 0
 
 
 class TaggerSettings(TaskSettings):

@@ -16,7 +16,7 @@ from pfamformer.sequences.alphabet import encode
 from pfamformer.training.batches import InMemory, read_in_order
 from pfamformer.training.loop import number_format, predict
 
-ENCODER_NAMES = {"protcnn": "ProtCNN", "resnet": "ResNet", "lstm": "LSTM"}
+ENCODER_NAMES = {"protcnn": "ProtCNN", "resnet": "ResNet", "lstm": "LSTM", "motif": "motif CNN"}
 # Softmax in float32 reaches 0; its logarithm must stay finite to be averaged.
 SMALLEST = np.finfo(np.float32).tiny
 

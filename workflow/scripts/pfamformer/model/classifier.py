@@ -5,15 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pfamformer.config import FinetuneSettings, NetworkSettings, TaskSettings
+from pfamformer.config import FinetuneSettings, MotifSettings, NetworkSettings, TaskSettings
 from pfamformer.model.convolutional import ProtCnn, ResNet
 from pfamformer.model.encoder import Encoder, initialise
 from pfamformer.model.heads import HEADS
 from pfamformer.model.heads.pooling import mean_over_residues
+from pfamformer.model.motif import Motif
 from pfamformer.model.recurrent import Lstm
 from pfamformer.sequences.alphabet import CLS, EOS, PAD
 
-#: Encoders that are trained from scratch, by their name in the configuration.
+#: Encoders of a fixed size that are trained from scratch, by their name in the configuration.
 ENCODERS: dict[str, type[nn.Module]] = {"protcnn": ProtCnn, "resnet": ResNet, "lstm": Lstm}
 
 
@@ -22,12 +23,18 @@ def residue_mask(tokens_BL: Tensor) -> Tensor:
     return (tokens_BL != CLS) & (tokens_BL != EOS) & (tokens_BL != PAD)
 
 
-def make_encoder(network: NetworkSettings | None, settings: TaskSettings) -> tuple[nn.Module, int]:
+def make_encoder(
+    network: NetworkSettings | None, settings: TaskSettings, classes: int = 1
+) -> tuple[nn.Module, int]:
     """The encoder of a run, and the width of its embeddings.
 
     Args:
         network: shape of the Transformer; None where the settings name an encoder of their own.
+        classes: what the size of the encoder ``motif`` depends on.
     """
+    if isinstance(settings.encoder, MotifSettings):
+        motif = Motif(settings.encoder, classes)
+        return motif, motif.width
     if settings.encoder is not None:
         encoder = ENCODERS[settings.encoder.kind](settings.encoder)
         return encoder, encoder.width
@@ -48,7 +55,7 @@ class Classifier(nn.Module):
         self, network: NetworkSettings | None, classes: int, settings: FinetuneSettings
     ) -> None:
         super().__init__()
-        self.encoder, width = make_encoder(network, settings)
+        self.encoder, width = make_encoder(network, settings, classes)
         self.head = HEADS[settings.head](width, classes, settings)
         self.head.apply(initialise)
 

@@ -19,6 +19,7 @@ from pfamformer.errors import InputError
 from pfamformer.methods.network import log_probabilities, method_name
 from pfamformer.methods.new_families import known_and_new
 from pfamformer.methods.outputs import SCORED, long_scores, parts_of, write_outputs
+from pfamformer.methods.priors import lend
 from pfamformer.model.classifier import Classifier
 from pfamformer.model.encoder import MaskedLanguageModel
 from pfamformer.model.esm2 import load_esm2, weight_files
@@ -140,6 +141,7 @@ def finetune(
     threads: int,
     run: str,
     candidates: int,
+    profiles: Path | None = None,
 ) -> None:
     """Fine-tune a network to families; writes weights, predictions, scores and metrics.
 
@@ -150,6 +152,7 @@ def finetune(
         domains, split: the tables of these names.
         run: name of this run, for the tables.
         candidates: families kept of each domain in the ``scores`` table.
+        profiles: profile HMMs of the training domains, for runs that start or draw from them.
     """
     team, device = join_team(), prepare_device(threads)
     parts = parts_of(domains, split)
@@ -161,27 +164,34 @@ def finetune(
     model = Classifier(start and start.network, len(families), settings)
     if start is not None:
         model.encoder.load_state_dict(encoder_weights(start, weights))
+    rows, labels = (
+        [encode(s) for s in training["sequence"]],
+        [classes[f] for f in training["family"]],
+    )
+    if profiles is not None:
+        more = lend(model, settings, profiles, families, np.concatenate(rows))
+        rows += [encode(s) for s, _ in more]
+        labels += [classes[family] for _, family in more]
     model.to(device)
-    sequences = InMemory([encode(s) for s in training["sequence"]])
+    sequences = InMemory(rows)
     plan = BatchPlan(
         sequences.lengths, settings.tokens_per_batch, settings.max_length, settings.seed
     )
     steps = sum(len(plan.epoch(epoch)) for epoch in range(settings.epochs))
     log.info("%d domains of %d families, %d steps", len(training), len(families), steps)
-    labels = torch.tensor([classes[f] for f in training["family"]])
     key = fingerprint(
         {
             "run": settings.model_dump(),
             "start": start and start.model_dump(),
             "train": training["id"].tolist(),
         },
-        *([weights] if weights else []),
+        *filter(None, (weights, profiles)),
     )
     state = StateFolder(state_folder, key)
     started = time.monotonic()
     metrics = train(
         model,
-        Classification(labels),
+        Classification(torch.tensor(labels)),
         sequences,
         settings,
         steps=steps,

@@ -10,6 +10,7 @@ from torch import nn
 
 from pfamformer.model.heads.first_token import Classic, Dropout
 from pfamformer.model.heads.linear_attention import LinearAttention
+from pfamformer.model.heads.motif import MotifHead
 from pfamformer.model.heads.multispace import MultispaceMax, MultispaceMean
 from pfamformer.model.heads.per_residue import PredEachMax, PredEachMean
 from pfamformer.model.heads.pooled import PoolMax, PoolMean
@@ -27,4 +28,5 @@ HEADS: dict[str, type[nn.Module]] = {
     "linattn": LinearAttention,
     "pool_max": PoolMax,
     "pool_mean": PoolMean,
+    "motif": MotifHead,
 }
