@@ -40,6 +40,8 @@ JUDGED = [
     *BASELINES,
 ]
 
+ITEMS.append(f"{RESULTS}/tables/table_3.json")
+
 # Their scores are probabilities, which calibration can judge.
 PROBABILISTIC = [*COMPARED, *COMBINATIONS]
 
@@ -147,7 +149,8 @@ rule table_3:
             caption="../workflow/report/table_3.rst",
             category="Tables",
         ),
-        comparisons=f"{RESULTS}/tables/table_3.json",
+        comparisons=f"{RESULTS}/tables/table_3_comparisons.json",
+        item=f"{RESULTS}/tables/table_3.json",
     log:
         f"{LOGS}/table_3.log",
     conda:
@@ -167,7 +170,7 @@ rule table_3:
         " --predictions {input.predictions} --about {params.about:q}"
         " --random-split {input.random_split} --random {input.random}"
         " --bootstrap {params.bootstrap} --confidence {params.confidence} --seed {params.seed}"
-        " --table {output.table} --comparisons {output.comparisons} 2> {log}"
+        " --table {output.table} --comparisons {output.comparisons} --item {output.item} 2> {log}"
 
 
 rule family_analysis:

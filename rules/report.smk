@@ -36,7 +36,7 @@ rule report:
             file=["summary.json", "metrics.tsv"],
         ),
         table_3=f"{RESULTS}/tables/table_3.tsv",
-        comparisons=f"{RESULTS}/tables/table_3.json",
+        comparisons=f"{RESULTS}/tables/table_3_comparisons.json",
         shown=ITEMS,
         template=ancient(templates("page")),
         code=code("report"),

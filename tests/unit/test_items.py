@@ -55,3 +55,16 @@ def test_cells_show_intervals_small_p_values_and_gaps():
     assert first[1]["small"] == "(1.0–2.0)"
     assert [c["text"] for c in second] == ["–", "–", "0.04"]
     assert second[1]["sort"] == ""
+
+
+def test_a_track_draws_value_interval_and_published_value():
+    numbers = pd.DataFrame(
+        {"a": [30.0, None], "a_low": [20.0, None], "a_high": [40.0, None], "a_sd": [1.5, None],
+         "published": [72.3, 81.9]}
+    )  # fmt: skip
+    columns = [Column("a", "", "interval"), Column("a", "", "track", mark="published")]
+    (interval, track), (_, absent) = cells(item(columns=columns), numbers)
+    assert interval["text"] == "30.0 ± 1.5" and interval["small"] == "(20.0–40.0)"
+    assert track["track"] == {"value": 30.0, "low": 20.0, "high": 40.0, "mark": 72.3}
+    assert track["sort"] == 30.0 and absent["sort"] == ""
+    assert absent["track"] == {"value": None, "low": None, "high": None, "mark": 81.9}

@@ -15,11 +15,11 @@ from draw_rulegraph import draw, place, without_shortcuts
 
 TABLE = pd.DataFrame(
     [
-        ["top-pick pHMM", "profile_hmm", "none", 88.0, 80.0, 94.0, math.nan],
-        ["classic", "classic", "pretrained", 30.0, 25.0, 35.0, 1e-9],
-        ["linattn", "", "", math.nan, math.nan, math.nan, math.nan],
+        ["top-pick pHMM", "profile_hmm", "baseline", "none", 88.0, 80.0, 94.0, math.nan],
+        ["classic", "classic", "network", "pretrained", 30.0, 25.0, 35.0, 1e-9],
+        ["linattn", "", "", "", math.nan, math.nan, math.nan, math.nan],
     ],
-    columns=["method", "run", "start", "accuracy", "accuracy_low", "accuracy_high",
+    columns=["method", "run", "kind", "start", "accuracy", "accuracy_low", "accuracy_high",
              "p_against_phmm"],
 )  # fmt: skip
 

@@ -7,8 +7,10 @@ import pandas as pd
 
 from pfamformer.command import atomic_path, run
 from pfamformer.config import EvaluationSettings
+from pfamformer.report.items import write_item
 from pfamformer.report.table_3 import (
     Entry,
+    describe,
     make_comparisons,
     make_split_effect,
     make_table,
@@ -30,7 +32,8 @@ def main() -> None:
     parser.add_argument("--confidence", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--table", required=True, help="output: table_3.tsv")
-    parser.add_argument("--comparisons", required=True, help="output: table_3.json")
+    parser.add_argument("--comparisons", required=True, help="output: table_3_comparisons.json")
+    parser.add_argument("--item", required=True, help="output: table_3.json")
     arguments = parser.parse_args()
     settings = EvaluationSettings(bootstrap=arguments.bootstrap, confidence=arguments.confidence)
     split = read_table("split", arguments.split)
@@ -56,6 +59,7 @@ def main() -> None:
         table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
     with atomic_path(arguments.comparisons) as temporary:
         temporary.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write_item(describe(found, settings.confidence), arguments.item)
 
 
 if __name__ == "__main__":

@@ -38,17 +38,20 @@ MAX_ROWS = 60
 class Column:
     """A column of an item's table.
 
-    ``kind`` is ``text``, ``number`` (with ``digits``), ``p`` (a p-value) or ``interval``: the value
-    of ``key`` with the columns ``<key>_low`` and ``<key>_high`` beside it.
+    ``kind`` is ``text``, ``number`` (with ``digits``), ``p`` (a p-value), ``interval`` or
+    ``track``. An interval is the value of ``key`` with the columns ``<key>_low`` and ``<key>_high``
+    beside it, and ``<key>_sd`` over repetitions where there is one. A track draws the same as a dot
+    with a bar between 0 and 100, and the column ``mark``, a published value, as a diamond.
     """
 
     key: str
     label: str
     kind: str = "number"
     digits: int = 1
+    mark: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind not in ("text", "number", "p", "interval"):
+        if self.kind not in ("text", "number", "p", "interval", "track"):
             raise ValueError(f"column {self.key}: unknown kind {self.kind!r}")
 
 
@@ -131,7 +134,9 @@ def cells(item: Item, numbers: pd.DataFrame) -> list[list[dict[str, Any]]]:
 
 def _cell(column: Column, row: dict[str, Any]) -> dict[str, Any]:
     value = row[column.key]
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+    if column.kind == "track":
+        return _track(column, row)
+    if _empty(value):
         return {"text": "–", "sort": "", "small": ""}
     if column.kind == "text":
         return {"text": str(value), "sort": str(value), "small": ""}
@@ -142,7 +147,23 @@ def _cell(column: Column, row: dict[str, Any]) -> dict[str, Any]:
     if column.kind == "interval":
         low, high = row[f"{column.key}_low"], row[f"{column.key}_high"]
         small = f"({low:,.{column.digits}f}–{high:,.{column.digits}f})"
+        deviation = row.get(f"{column.key}_sd")
+        if not _empty(deviation):
+            shown += f" ± {deviation:,.{column.digits}f}"
     return {"text": shown, "sort": value, "small": small}
+
+
+def _track(column: Column, row: dict[str, Any]) -> dict[str, Any]:
+    """Places in per cent of the track; None where there is nothing to draw."""
+    keys = {"value": column.key, "low": f"{column.key}_low", "high": f"{column.key}_high",
+            "mark": column.mark}  # fmt: skip
+    track = {name: None if _empty(row.get(key)) else row[key] for name, key in keys.items()}
+    shown = "" if track["value"] is None else track["value"]
+    return {"text": "", "sort": shown, "small": "", "track": track}
+
+
+def _empty(value: Any) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
 def p_value(p: float) -> str:

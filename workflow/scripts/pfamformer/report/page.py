@@ -17,7 +17,7 @@ import jinja2
 import pandas as pd
 
 from pfamformer.families.similarity import mmseqs_binary
-from pfamformer.report.items import SECTIONS, Item, cells, p_value, read_item, sections
+from pfamformer.report.items import SECTIONS, Item, cells, read_item, sections
 from pfamformer.report.published import TABLE_3_FAMILIES
 from pfamformer.report.summary import summarise
 from pfamformer.report.table_3 import REFERENCE
@@ -74,7 +74,7 @@ def make_page(folder: Path, items: Sequence[Path], template: Path, options: str)
         if run["kind"] == "pretrain"
     }
     table = results.tsv("tables", "table_3.tsv")
-    found = results.json("tables", "table_3.json")
+    found = results.json("tables", "table_3_comparisons.json")
     leakage = {
         name: results.json("splits", name, "leakage.json") for name in ("clustered", "random")
     }
@@ -90,8 +90,6 @@ def make_page(folder: Path, items: Sequence[Path], template: Path, options: str)
     environment.filters |= {
         "number": _number,
         "percent": _percent,
-        "p_value": p_value,
-        "sort_key": _sort_key,
     }
     return environment.get_template(template.name).render(
         project=project,
@@ -117,10 +115,6 @@ def make_page(folder: Path, items: Sequence[Path], template: Path, options: str)
         pretraining=pretraining,
         sections=_sections(folder, shown),
         headings=SECTIONS,
-        rows=_rows(table),
-        verdicts=[verdict["sentence"] for verdict in found["verdicts"]],
-        pretraining_gain=[_describe_gain(c) for c in found["pretraining"]],
-        split_effect=found["split"],
         reference_effect={e["split"]: e for e in found["split"] if e["method"] == REFERENCE},
         best=_best_network(table),
         reference=_reference(table),
@@ -162,13 +156,6 @@ def _shown(folder: Path, item: Item, path: Path) -> dict[str, Any]:
     }
 
 
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {key: None if _empty(value) else value for key, value in row.items()}
-        for row in table.to_dict("records")
-    ]
-
-
 def _empty(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
@@ -180,20 +167,6 @@ def _reference(table: pd.DataFrame) -> dict[str, Any]:
 def _best_network(table: pd.DataFrame) -> dict[str, Any] | None:
     ran = table[table["accuracy"].notna() & (table["kind"] == "network")]
     return None if ran.empty else ran.sort_values("accuracy").iloc[-1].to_dict()
-
-
-def _describe_gain(comparison: dict[str, Any]) -> str:
-    gain, low, high = (comparison[k] for k in ("gain", "low", "high"))
-    if low > 0:
-        verdict = "pretraining helps by more than the interval"
-    elif high < 0:
-        verdict = "pretraining hurts here, by more than the interval"
-    else:
-        verdict = "the interval holds zero: this run does not show that pretraining helps"
-    return (
-        f"{comparison['method']}: pretrained minus random start {gain:+.1f} percentage points "
-        f"({low:+.1f} to {high:+.1f}): {verdict}."
-    )
 
 
 def _histogram(leakage: dict[str, Any]) -> list[dict[str, Any]]:
@@ -233,8 +206,3 @@ def _number(value: float) -> str:
 
 def _percent(value: float | None, digits: int = 1) -> str:
     return "–" if value is None or _empty(value) else f"{value:.{digits}f}"
-
-
-def _sort_key(value: Any) -> Any:
-    """What a table sorts a cell by; nothing, which sorts last, for an empty one."""
-    return "" if _empty(value) else value

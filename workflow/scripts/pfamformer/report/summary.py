@@ -143,7 +143,7 @@ def _families(ran: pd.DataFrame) -> Iterator[str]:
 
 def best_network(ran: pd.DataFrame) -> pd.Series | None:
     """The row of the best network among those that ran."""
-    networks = ran[ran["start"].isin(["pretrained", "untrained"])]
+    networks = ran[ran["kind"] == "network"]
     return None if networks.empty else networks.sort_values("accuracy").iloc[-1]
 
 
