@@ -9,6 +9,7 @@ from conftest import ROOT
 from pfamformer.report.items import Item
 from pfamformer.report.page import with_own_ids
 from pfamformer.report.summary import best_network, summarise
+from pfamformer.report.table_3 import COLUMNS, describe
 
 sys.path.insert(0, str(ROOT / "workflow"))
 from draw_rulegraph import draw, place, without_shortcuts
@@ -105,3 +106,19 @@ def test_shortcuts_are_left_out_of_the_rule_graph():
     assert all(places[a][1] < places[b][1] for a, b in kept)
     assert len(set(places.values())) == 5
     assert draw(nodes, kept).count("<path") == 4
+
+
+def test_table_3_says_what_its_comparisons_say():
+    found = {
+        "verdicts": [{"sentence": "One beats the other."}],
+        "pretraining": [{"method": "classic", "gain": -1.0, "low": -3.0, "high": 2.0}],
+        "split": [
+            {"method": "top-pick pHMM", "split": name, "domains": 311, "without_hit": 4}
+            for name in ("clustered", "random")
+        ],
+    }
+    item = describe(found, 0.95)
+    assert item.text[0] == "One beats the other."
+    assert "-1.0 percentage points (-3.0 to +2.0): the interval holds zero" in item.text[-1]
+    assert "311 test domains" in item.caption and "nothing for 4 of them" in item.caption
+    assert {c.key for c in item.columns} <= set(COLUMNS)
