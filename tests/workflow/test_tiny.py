@@ -41,6 +41,26 @@ def test_results_are_complete_and_consistent(tiny):
     assert table["accuracy"].notna().sum() == 8
 
 
+def test_go_tables_are_those_of_the_task(tiny):
+    results = tiny / "results" / "tiny"
+    annotations = read_table("annotations", results / "tasks/go/annotations.parquet")
+    positive = annotations[~annotations["negative"]]
+    tested = positive[positive["part"] == "test"].groupby("ontology")["protein"].nunique()
+    table = pd.read_csv(results / "tables/go_baselines.tsv", sep="\t")
+    assert set(table["method"]) == {
+        "naive frequencies", "neighbours, best identity", "neighbours, bit-score vote",
+    }  # fmt: skip
+    for name, rows in table.groupby("ontology"):
+        assert set(rows["proteins"]) == {tested[name]}
+        assert rows["fmax"].between(0.05, 1).all() and (rows["smin"] > 0).all()
+    # No test protein is known in that ontology before: it is in no other part of it.
+    parts = positive.groupby(["protein", "ontology"])["part"].nunique()
+    assert (parts == 1).all()
+    counted = pd.read_csv(results / "tables/table_6.tsv", sep="\t").set_index("ontology")
+    for name, proteins in positive[positive["direct"]].groupby("ontology")["protein"]:
+        assert counted.loc[name.upper(), "proteins"] == proteins.nunique()
+
+
 def test_profile_hmm_agrees_with_the_hmmer_programs(tiny, tmp_path):
     compare_with_hmmer(tiny / "results" / "tiny", tmp_path, "clustered")
     compare_with_hmmer(tiny / "results" / "tiny", tmp_path, "random")
