@@ -135,11 +135,3 @@ def split_alignments(wildcards):
 
 def alignments_option(wildcards, input):
     return f"--alignments {input.alignments}" if "alignments" in input.keys() else ""
-
-
-def esm2_files(wildcards):
-    """The files of a local folder of ESM-2 weights that a run starts from; a hub id has none."""
-    source = PROJECT.runs[wildcards.run].esm2
-    if source is None or not Path(source).is_dir():
-        return []
-    return sorted(str(path) for path in Path(source).iterdir() if path.is_file())

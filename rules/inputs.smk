@@ -52,3 +52,22 @@ def query_page(wildcards):
     if not QUERY:
         raise WorkflowError("annotate: name a FASTA file: --config query=my.fasta")
     return f"{RESULTS}/annotate/{QUERY}/annotation.html"
+
+
+def esm2_files(wildcards):
+    """The files of a local folder of ESM-2 weights that a run starts from; a hub id has none."""
+    source = PROJECT.runs[wildcards.run].esm2
+    if source is None or not Path(source).is_dir():
+        return []
+    return sorted(str(path) for path in Path(source).iterdir() if path.is_file())
+
+
+def teacher_files(wildcards):
+    """The run that a distillation learns from."""
+    teacher = PROJECT.runs[wildcards.run].teacher
+    if teacher is None:
+        return {}
+    return {
+        "teacher_config": f"{RESULTS}/runs/{teacher}/config.json",
+        "teacher": f"{RESULTS}/pretrain/{teacher}/weights.safetensors",
+    }

@@ -29,9 +29,10 @@ rule run_config:
 
 
 rule pretrain:
-    """Masked language modelling. Its training states lie in results/…/state, which Snakemake does
+    """Pretraining by any objective. Its training states lie in results/…/state, which Snakemake does
     not know: a job that was killed goes on where it was."""
     input:
+        unpack(teacher_files),
         config=f"{RESULTS}/runs/{{run}}/config.json",
         corpus=lambda wildcards: expand(
             f"{RESULTS}/corpora/{PROJECT.runs[wildcards.run].corpus}/{{part}}/index.json",
@@ -42,6 +43,7 @@ rule pretrain:
     output:
         weights=f"{RESULTS}/pretrain/{{run}}/weights.safetensors",
         untrained=f"{RESULTS}/pretrain/{{run}}/untrained.safetensors",
+        snapshots=directory(f"{RESULTS}/pretrain/{{run}}/snapshots"),
         metrics=f"{RESULTS}/pretrain/{{run}}/metrics.tsv",
         summary=f"{RESULTS}/pretrain/{{run}}/summary.json",
     log:
@@ -67,11 +69,16 @@ rule pretrain:
         code=code_digest("pretrain"),
         launch=launcher("pretrain"),
         corpus=lambda wildcards, input: str(Path(input.corpus[0]).parents[1]),
+        teacher=lambda wildcards, input: (
+            f"--teacher {input.teacher_config} {input.teacher}"
+            if "teacher" in input.keys()
+            else ""
+        ),
         state=lambda wildcards: f"{RESULTS}/state/pretrain/{wildcards.run}",
         output=lambda wildcards, output: str(Path(output.weights).parent),
     shell:
         "{params.launch} {input.code[0]} --config {input.config} --corpus {params.corpus}"
-        " --state {params.state} --output {params.output} --threads {threads} 2> {log}"
+        " {params.teacher} --state {params.state} --output {params.output} --threads {threads} 2> {log}"
 
 
 rule esm2_export:

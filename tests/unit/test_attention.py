@@ -107,9 +107,28 @@ def test_weights_of_tokens_sum_to_one_and_padding_gets_nothing():
     assert (found[1, :, :, 4:] == 0).all()
 
 
-def test_padding_and_packing_change_nothing(stream):
+VARIANTS = {
+    "esm2": {"token_dropout": True},
+    "learned": {"positions": "learned", "max_positions": 40},
+    "sinusoidal": {"positions": "sinusoidal"},
+    "relative": {"positions": "relative"},
+    "swiglu": {"activation": "swiglu", "norm": "rmsnorm", "biases": False},
+    "albert": {"shared_layers": True, "embedding_width": 8, "layers": 3},
+    "sparse": {"attention_window": 4, "attention_stride": 5},
+    "local": {"attention_window": 3},
+}
+
+
+def variant(name):
+    return NetworkSettings(**(NETWORK.model_dump() | VARIANTS[name]))
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_padding_and_packing_change_nothing(stream, name):
     torch.manual_seed(1)
-    encoder = Encoder(NETWORK).double().eval()
+    encoder = Encoder(variant(name)).double().eval()
+    if name == "relative":
+        torch.nn.init.normal_(encoder.distance.bias.weight)
     arrays = [encode(random_sequence(stream, n)) for n in (9, 30, 17)]
     together = collate(arrays, np.arange(3)).tokens
     gradients = []
@@ -123,6 +142,50 @@ def test_padding_and_packing_change_nothing(stream):
         gradients.append([p.grad.clone() for p in encoder.parameters()])
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-9)
+    # Every switch does something: every parameter it brings is learnt, and the output changes.
+    assert all(g.abs().sum() > 0 for g in gradients[0])
+    torch.manual_seed(1)
+    assert not torch.allclose(Encoder(NETWORK).double().eval()(together), out)
+
+
+def test_shared_layers_and_factorised_embedding_save_parameters():
+    count = lambda n: sum(p.numel() for p in Encoder(n).parameters())  # noqa: E731
+    three = NetworkSettings(**(NETWORK.model_dump() | {"layers": 3}))
+    blocks = (count(three) - count(NETWORK)) * 2  # two of three blocks
+    embedding = 33 * 32 - (33 * 8 + 8 * 32)
+    assert count(three) - count(variant("albert")) == blocks + embedding
+
+
+def test_recomputed_activations_give_the_same_gradients(stream):
+    tokens = collate([encode(random_sequence(stream, 20))], np.arange(1)).tokens
+    gradients = []
+    for checkpointing in (False, True):
+        torch.manual_seed(4)
+        encoder = Encoder(NETWORK).train()
+        encoder.checkpointing = checkpointing
+        encoder(tokens).square().sum().backward()
+        gradients.append([p.grad for p in encoder.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
+@pytest.mark.parametrize("length", [3, 16, 29])
+@pytest.mark.parametrize(("window", "stride"), [(4, None), (4, 3), (1, 7), (40, None)])
+def test_sparse_attention_is_the_dense_one_with_a_mask(length, window, stride):
+    torch.manual_seed(length)
+    tokens = tokens_of([length, max(1, length - 7)])
+    layout = Layout.of(tokens, packed=True)
+    rows = int((tokens != PAD).sum())
+    q, k, v = (torch.randn(rows, 2, 4, dtype=torch.float64).requires_grad_() for _ in range(3))
+    pattern = Pattern(window=window, stride=stride)
+    found = attend(q, k, v, layout, pattern)
+    dense = attention_weights(q, k, layout, pattern) @ layout.unpack(v).transpose(1, 2)
+    expected = layout.pack(dense.transpose(1, 2))
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+    weight = torch.randn_like(found)
+    one, other = (torch.autograd.grad((x * weight).sum(), (q, k, v), retain_graph=True)
+                  for x in (found, expected))  # fmt: skip
+    for a, b in zip(one, other, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-9)
 
 
 def test_layers_yield_what_the_encoder_computes(stream):

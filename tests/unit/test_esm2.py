@@ -100,7 +100,7 @@ def test_loaded_weights_compute_the_same(tmp_path, stream, size, lengths, token_
         qkv = [gradients[f"{prefix}.attention.self.{n}.weight"] for n in ("query", "key", "value")]
         found = block.attention.query_key_value.weight.grad
         torch.testing.assert_close(found, torch.cat(qkv), **close)
-        found = block.contract.weight.grad
+        found = block.feed_forward.contract.weight.grad
         torch.testing.assert_close(found, gradients[f"{prefix}.output.dense.weight"], **close)
 
 

@@ -21,7 +21,8 @@ from pfamformer.methods.profile_locator import (
 from pfamformer.methods.tagging import calls
 from pfamformer.model.tagger import Tagger, Tags
 from pfamformer.training.batches import BatchPlan, read_in_order
-from pfamformer.training.loop import make_optimizer, train
+from pfamformer.training.loop import train
+from pfamformer.training.optimizers import make_optimizer
 from pfamformer.training.state import StateFolder
 from pfamformer.training.tagging import Rows, Tagging
 
@@ -105,7 +106,7 @@ def test_a_small_tagger_finds_the_domains_it_was_shown(tmp_path):
         model, Tagging(rows.kinds, rows.families), rows.sequences, SETTINGS, steps=60,
         plan=BatchPlan(rows.sequences.lengths, 1024, 100, 1),
         optimizer=make_optimizer([(model, 1.0)], SETTINGS),
-        state=StateFolder(tmp_path, "key"),
+        state=StateFolder(tmp_path, {}),
     )  # fmt: skip
     batches = read_in_order(rows.sequences, 1024, 100)
     found = calls(model, batches, table, ["A", "B"], rows.grammar(), "run")

@@ -7,7 +7,7 @@ from pfamformer.analysis.networks import add_snapshot_options, snapshots
 from pfamformer.analysis.windows import draw_windows, sequences_of
 from pfamformer.command import atomic_path, run
 from pfamformer.tables import read_table
-from pfamformer.training.loop import prepare_device
+from pfamformer.training.device import prepare_device
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from pfamformer.methods.network import embeddings, load_classifier, method_name
 from pfamformer.methods.new_families import known_and_new, recognise
 from pfamformer.methods.outputs import SCORED, parts_of, write_outputs
 from pfamformer.tables import read_table
-from pfamformer.training.loop import prepare_device
+from pfamformer.training.device import prepare_device
 
 
 def main() -> None:

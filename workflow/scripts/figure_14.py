@@ -8,7 +8,7 @@ from pfamformer.analysis.output import item_parser, write_analysis
 from pfamformer.command import atomic_path, run
 from pfamformer.report.figure_14 import describe, draw, summary
 from pfamformer.tables import read_table
-from pfamformer.training.loop import prepare_device
+from pfamformer.training.device import prepare_device
 
 
 def main() -> None:

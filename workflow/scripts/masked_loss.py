@@ -14,7 +14,7 @@ from pfamformer.sequences.alphabet import encode
 from pfamformer.sequences.shards import TokenShards
 from pfamformer.tables import read_table
 from pfamformer.training.batches import InMemory, Sequences
-from pfamformer.training.loop import prepare_device
+from pfamformer.training.device import prepare_device
 
 
 def sample(sequences: Sequences, most: int) -> InMemory:

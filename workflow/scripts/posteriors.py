@@ -11,7 +11,7 @@ from pfamformer.command import atomic_path, run
 from pfamformer.sequences.alphabet import STANDARD
 from pfamformer.sequences.shards import TokenShards
 from pfamformer.tables import read_table
-from pfamformer.training.loop import prepare_device
+from pfamformer.training.device import prepare_device
 
 
 def main() -> None:

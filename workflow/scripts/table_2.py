@@ -8,7 +8,7 @@ from pfamformer.config import EvaluationSettings
 from pfamformer.report.items import write_item
 from pfamformer.report.table_2 import choose, describe, make_table
 from pfamformer.tables import read_table
-from pfamformer.training.loop import prepare_device
+from pfamformer.training.device import prepare_device
 
 
 def main() -> None:

@@ -269,6 +269,30 @@ class NetworkSettings(Settings):
     token_dropout: bool = setting(
         "Embed <mask> as zero and scale the other embeddings for it, as ESM-2 does", default=False
     )
+    positions: Literal["rotary", "learned", "sinusoidal", "relative", "none"] = setting(
+        "How positions enter: turned queries and keys, added vectors, or a bias per distance",
+        default="rotary",
+    )
+    max_positions: int = setting(
+        "Longest input of positions 'learned', <cls> and <eos> included", "tokens", 1026, ge=8,
+        le=1_000_000,
+    )  # fmt: skip
+    activation: Literal["gelu", "swiglu"] = setting(
+        "Non-linearity of the feed-forward layer", default="gelu"
+    )
+    norm: Literal["layernorm", "rmsnorm"] = setting("Normalisation", default="layernorm")
+    biases: bool = setting("Biases in linear layers and LayerNorm", default=True)
+    shared_layers: bool = setting("One block's weights for all layers (ALBERT)", default=False)
+    embedding_width: int | None = setting(
+        "Size of a factorised token embedding, widened by a matrix (ALBERT); none: the width",
+        "dimensions", None, ge=4, le=16384,
+    )  # fmt: skip
+    attention_window: int | None = setting(
+        "Attend only to positions this near; none: to all", "residues", None, ge=1, le=100_000
+    )
+    attention_stride: int | None = setting(
+        "With a window, attend also to every such position", "residues", None, ge=2, le=100_000
+    )
 
 
 class TrainingSettings(Settings):
@@ -283,6 +307,16 @@ class TrainingSettings(Settings):
     learning_rate: float = setting("Highest learning rate", "per step", gt=0, le=1)
     warmup_share: float = setting(
         "Share of the steps in which the learning rate rises", "share", 0.05, ge=0, lt=1
+    )
+    schedule: Literal["cosine", "constant"] = setting(
+        "Learning rate after the warm-up: half a cosine down to zero, or constant", default="cosine"
+    )
+    optimizer: Literal["adamw", "muon"] = setting(
+        "AdamW for everything, or Muon for the matrices of linear layers beside it", default="adamw"
+    )
+    accumulate: int = setting("Batches of one optimiser step", "batches", 1, ge=1, le=10_000)
+    activation_checkpointing: bool = setting(
+        "Compute activations again in the backward pass instead of keeping them", default=False
     )
     weight_decay: float = setting("Decoupled weight decay", "per step", 0.01, ge=0, le=1)
     gradient_clip: float = setting("Largest gradient norm", "norm", 1.0, gt=0, le=1000)
@@ -302,8 +336,13 @@ class TrainingSettings(Settings):
     )
 
 
+ObjectiveName = Literal[
+    "masked", "span", "replaced", "autoregressive", "permutation", "distillation"
+]
+
+
 class PretrainSettings(TrainingSettings):
-    """A pretraining run: masked language modelling on a corpus."""
+    """A pretraining run: a language model of a corpus."""
 
     kind: Literal["pretrain"] = setting("What this run is")
     corpus: Corpus = setting("Sequences that are read")
@@ -317,6 +356,23 @@ class PretrainSettings(TrainingSettings):
         "Optimiser steps; 0 with esm2 takes its weights as they are", "steps", ge=0, le=100_000_000
     )
     validate_every: int = setting("Steps between two validations", "steps", 100, ge=1, le=1_000_000)
+    snapshots: list[Annotated[int, Field(ge=0)]] = setting(
+        "Steps before which weights are kept for the analyses of training; 0 is the start",
+        "steps", default=[], max_length=1000,
+    )  # fmt: skip
+    objective: ObjectiveName = setting("What is learnt", default="masked")
+    draw: Literal["uniform", "inverse_frequency"] = setting(
+        "How residues are drawn as targets of 'masked', 'replaced' and 'distillation'",
+        default="uniform",
+    )
+    loss_weights: Literal["equal", "inverse_frequency"] = setting(
+        "What each target weighs in the loss of 'masked'", default="equal"
+    )
+    span_mean: float = setting("Mean length of the spans of 'span'", "residues", 3.0, ge=1, le=100)
+    teacher: Name | None = setting("Pretraining run that 'distillation' learns from", default=None)
+    temperature: float = setting(
+        "Softens the distributions of 'distillation'", "ratio", 2.0, ge=0.1, le=100
+    )
     target_share: float = setting("Share of residues to predict", "share", 0.15, gt=0, lt=1)
     mask_share: float = setting("Share of targets replaced by <mask>", "share", 0.8, ge=0, le=1)
     random_share: float = setting(
@@ -426,6 +482,17 @@ class FinetuneSettings(TaskSettings):
         "takes no part in table 3",
         "share", 0.0, ge=0, lt=0.9,
     )  # fmt: skip
+    mlm_weight: float = setting(
+        "Masked language modelling beside the task: weight of its loss; 0 leaves it out", "ratio",
+        0.0, ge=0, le=100,
+    )  # fmt: skip
+    clan_weight: float = setting(
+        "Clans as a second task with a head of its own: weight of its loss; 0 leaves it out",
+        "ratio", 0.0, ge=0, le=100,
+    )  # fmt: skip
+    layer_weights: bool = setting(
+        "Heads read a learned weighted mean of all layers instead of the last", default=False
+    )
 
     @property
     def needs_profiles(self) -> bool:
@@ -882,15 +949,15 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
     ]
     for name, run in project.runs.items():
         if isinstance(run, PretrainSettings):
-            if run.network.width % (2 * run.network.heads):
-                problems.append(
-                    f"runs.{name}.network.heads: must divide width / 2 = {run.network.width // 2} "
-                    f"(got {run.network.heads})"
-                )
-            if run.steps == 0 and run.esm2 is None:
-                problems.append(f"runs.{name}.steps: must be >= 1 without esm2 (got 0)")
-            if run.mask_share + run.random_share > 1:
-                problems.append(f"runs.{name}.random_share: mask_share + random_share must be <= 1")
+            problems += _pretraining_problems(name, run, pretraining)
+        elif (
+            isinstance(run, FinetuneSettings)
+            and run.encoder is not None
+            and (run.mlm_weight or run.layer_weights)
+        ):
+            problems.append(
+                f"runs.{name}.encoder: mlm_weight and layer_weights need a pretrained Transformer"
+            )
         elif (
             run.encoder is None
             and run.start_from not in pretraining
@@ -916,6 +983,46 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
                 problems.append(
                     f"ablations.{name}: {run!r} is no fine-tuning run{_guess(run, known)}"
                 )
+    return problems
+
+
+def _pretraining_problems(
+    name: str, run: PretrainSettings, pretraining: Mapping[str, Run]
+) -> list[str]:
+    """Conditions between the settings of a pretraining run."""
+    problems = []
+    if run.network.width % (2 * run.network.heads):
+        problems.append(
+            f"runs.{name}.network.heads: must divide width / 2 = {run.network.width // 2} "
+            f"(got {run.network.heads})"
+        )
+    network = run.network
+    if network.attention_stride is not None and network.attention_window is None:
+        problems.append(f"runs.{name}.network.attention_stride: needs an attention_window")
+    if network.attention_window is not None and network.positions == "relative":
+        problems.append(
+            f"runs.{name}.network.attention_window: positions 'relative' attend everywhere"
+        )
+    if network.positions == "learned" and run.max_length + 2 > network.max_positions:
+        problems.append(
+            f"runs.{name}.network.max_positions: must be >= max_length + 2 = "
+            f"{run.max_length + 2} (got {network.max_positions})"
+        )
+    if (run.objective == "distillation") != (run.teacher is not None):
+        problems.append(f"runs.{name}.teacher: belongs to objective 'distillation' alone")
+    elif run.teacher is not None and run.teacher not in set(pretraining) - {name}:
+        problems.append(
+            f"runs.{name}.teacher: must be another pretraining run (got {run.teacher!r})"
+        )
+    late = [step for step in run.snapshots if step > run.steps]
+    if late:
+        problems.append(f"runs.{name}.snapshots: must be <= steps (got {late[0]})")
+    if run.objective == "permutation" and run.network.attention_window is not None:
+        problems.append(f"runs.{name}.objective: 'permutation' needs attention everywhere")
+    if run.steps == 0 and run.esm2 is None:
+        problems.append(f"runs.{name}.steps: must be >= 1 without esm2 (got 0)")
+    if run.mask_share + run.random_share > 1:
+        problems.append(f"runs.{name}.random_share: mask_share + random_share must be <= 1")
     return problems
 
 

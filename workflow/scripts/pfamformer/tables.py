@@ -87,7 +87,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         "contacts": [("id", _TEXT), ("first", _WHOLE), ("second", _WHOLE)],
         "metrics": [
             ("step", _WHOLE), ("part", _TEXT), ("tokens", pa.int64()), ("loss", _REAL),
-            ("accuracy", _REAL), ("tokens_per_second", _REAL), ("memory_mb", _REAL),
+            ("accuracy", _REAL), ("calibration_error", _REAL), ("tokens_per_second", _REAL),
+            ("memory_mb", _REAL),
         ],
     }.items()
 }  # fmt: skip

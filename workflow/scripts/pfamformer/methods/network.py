@@ -14,7 +14,8 @@ from pfamformer.config import FinetuneSettings, NetworkSettings
 from pfamformer.model.classifier import Classifier
 from pfamformer.sequences.alphabet import encode
 from pfamformer.training.batches import InMemory, read_in_order
-from pfamformer.training.loop import number_format, predict
+from pfamformer.training.device import autocast
+from pfamformer.training.evaluate import predict
 
 ENCODER_NAMES = {"protcnn": "ProtCNN", "resnet": "ResNet", "lstm": "LSTM", "motif": "motif CNN"}
 # Softmax in float32 reaches 0; its logarithm must stay finite to be averaged.
@@ -44,11 +45,10 @@ def log_probabilities(
 def embeddings(model: Classifier, settings: FinetuneSettings, domains: pd.DataFrame) -> np.ndarray:
     """Mean final embedding of each domain, shape (domains, width), float16."""
     device = next(model.parameters()).device
-    dtype = number_format(settings.precision, device)
     rows = InMemory([encode(s) for s in domains["sequence"]])
     found: np.ndarray | None = None
     model.eval()
-    with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+    with torch.inference_mode(), autocast(settings.precision, device):
         for batch in read_in_order(rows, settings.tokens_per_batch, settings.max_length):
             vectors = model.embed(batch.tokens.to(device)).float().cpu().numpy()
             if found is None:

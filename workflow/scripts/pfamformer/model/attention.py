@@ -14,9 +14,11 @@ from torch import Tensor
 
 from pfamformer.model.layout import Layout
 from pfamformer.model.sequence_attention import SequenceAttention, spans_of
+from pfamformer.model.sparse import sparse_attention, sparse_mask
 
 # Far below any score, yet finite in bfloat16: a row of only padding stays free of NaN.
 MINUS_INFINITY = -1e4
+HALF = (torch.bfloat16, torch.float16)
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,19 @@ class Pattern:
         allowed_BLL: true where attention may go from a position (second axis) to another (third);
             the first axis may be 1.
         bias_HLL: added to the scores (relative positions).
+        window, stride: only to positions at most ``window`` away and to every ``stride``-th.
     """
 
     causal: bool = False
     allowed_BLL: Tensor | None = None
     bias_HLL: Tensor | None = None
+    window: int | None = None
+    stride: int | None = None
+
+    @property
+    def masked(self) -> bool:
+        """Whether scores need a mask or a bias of their own."""
+        return self.allowed_BLL is not None or self.bias_HLL is not None
 
 
 EVERYWHERE = Pattern()
@@ -42,14 +52,23 @@ def attend(
     q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, layout: Layout, pattern: Pattern = EVERYWHERE
 ) -> Tensor:
     """Softmax(q·kᵀ/√D)·v, shape (T, H, D); sequences of the batch do not see each other."""
-    if layout.rows_T is not None and pattern.allowed_BLL is None and pattern.bias_HLL is None:
-        if q_THD.is_cuda and q_THD.dtype in (torch.bfloat16, torch.float16):
+    if layout.rows_T is not None and not pattern.masked:
+        if q_THD.is_cuda and q_THD.dtype in HALF and pattern.stride is None:
             return _packed(q_THD, k_THD, v_THD, layout, pattern)
-        if layout.lengths is not None and not pattern.causal:
-            return _by_sequence(q_THD, k_THD, v_THD, layout.lengths)
+        if layout.lengths is not None and pattern.window is None:
+            return _by_sequence(q_THD, k_THD, v_THD, layout.lengths, pattern.causal)
     q_BHLD, k_BHLD, v_BHLD = (layout.unpack(x).transpose(1, 2) for x in (q_THD, k_THD, v_THD))
-    bias = score_bias(layout, pattern, q_THD)
-    mixed_BHLD = F.scaled_dot_product_attention(q_BHLD, k_BHLD, v_BHLD, attn_mask=bias)
+    if pattern.window is not None and not (pattern.masked or pattern.causal):
+        mixed_BHLD = sparse_attention(
+            q_BHLD, k_BHLD, v_BHLD, layout.present_BL, pattern.window, pattern.stride
+        )
+    elif pattern.bias_HLL is not None:
+        # Fused kernels give the bias no gradient.
+        bias = score_bias(layout, pattern, q_THD)
+        mixed_BHLD = _weights(q_BHLD, k_BHLD, bias).to(v_BHLD.dtype) @ v_BHLD
+    else:
+        bias = score_bias(layout, pattern, q_THD)
+        mixed_BHLD = F.scaled_dot_product_attention(q_BHLD, k_BHLD, v_BHLD, attn_mask=bias)
     return layout.pack(mixed_BHLD.transpose(1, 2))
 
 
@@ -73,6 +92,9 @@ def score_bias(layout: Layout, pattern: Pattern, like: Tensor) -> Tensor | None:
     if pattern.causal:
         past = torch.ones(layout.length, layout.length, dtype=torch.bool, device=like.device).tril()
         allowed = past[None, None] if allowed is None else allowed & past
+    if pattern.window is not None:
+        near = sparse_mask(layout.length, pattern.window, pattern.stride, like.device)
+        allowed = near[None, None] if allowed is None else allowed & near
     bias = None if pattern.bias_HLL is None else pattern.bias_HLL[None].to(like.dtype)
     if allowed is None:
         return bias
@@ -87,11 +109,13 @@ def _weights(q_BHLD: Tensor, k_BHLD: Tensor, bias: Tensor | None) -> Tensor:
     return scores_BHLL.softmax(-1)
 
 
-def _by_sequence(q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, lengths: tuple[int, ...]) -> Tensor:
+def _by_sequence(
+    q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, lengths: tuple[int, ...], causal: bool
+) -> Tensor:
     scale = q_THD.shape[-1] ** -0.5
     spans = spans_of(lengths, q_THD.shape[1])
     q_HTD, k_HTD, v_HTD = (x.transpose(0, 1).contiguous() for x in (q_THD * scale, k_THD, v_THD))
-    return SequenceAttention.apply(q_HTD, k_HTD, v_HTD, spans).transpose(0, 1)
+    return SequenceAttention.apply(q_HTD, k_HTD, v_HTD, spans, causal).transpose(0, 1)
 
 
 def _packed(
@@ -99,7 +123,8 @@ def _packed(
 ) -> Tensor:
     from torch.nn.attention.varlen import varlen_attn
 
+    reach = -1 if pattern.window is None else pattern.window
     return varlen_attn(
         q_THD, k_THD, v_THD, layout.offsets, layout.offsets, layout.length, layout.length,
-        window_size=(-1, 0) if pattern.causal else (-1, -1),
+        window_size=(reach, 0 if pattern.causal else reach),
     )  # fmt: skip

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pfamformer.config import FinetuneSettings, MotifSettings, NetworkSettings, TaskSettings
 from pfamformer.model.convolutional import ProtCnn, ResNet
@@ -43,31 +46,86 @@ def make_encoder(
     return Encoder(network), network.width
 
 
+class LayerMix(nn.Module):
+    """A learned weighted mean of all layers, each normalised (Peters et al. 2018)."""
+
+    def __init__(self, layers: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(layers + 1))
+
+    def forward(self, states: Sequence[Tensor]) -> Tensor:
+        """One tensor of the shape of each state."""
+        shares = self.weight.softmax(0)
+        return sum(
+            share * functional.layer_norm(state, state.shape[-1:])
+            for share, state in zip(shares, states, strict=True)
+        )
+
+
 class Classifier(nn.Module):
     """Tokens to class logits.
 
     Args:
         network: shape of the Transformer; None where the settings name an encoder of their own.
         classes: number of classes.
+        beside: classes of further tasks, by name; each has a head of its own.
+
+    Attributes:
+        auxiliary: heads that are trained beside the task and not needed afterwards.
     """
 
     def __init__(
-        self, network: NetworkSettings | None, classes: int, settings: FinetuneSettings
+        self,
+        network: NetworkSettings | None,
+        classes: int,
+        settings: FinetuneSettings,
+        beside: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()
         self.encoder, width = make_encoder(network, settings, classes)
-        self.head = HEADS[settings.head](width, classes, settings)
+        make = HEADS[settings.head]
+        self.head = make(width, classes, settings)
+        self.auxiliary = nn.ModuleDict(
+            {name: make(width, count, settings) for name, count in (beside or {}).items()}
+        )
         self.head.apply(initialise)
+        self.auxiliary.apply(initialise)
+        mixes = {}
+        if settings.layer_weights and network is not None and settings.encoder is None:
+            mixes = {name: LayerMix(network.layers) for name in ("head", *self.auxiliary)}
+        self.mixes = nn.ModuleDict(mixes)
 
     def forward(self, tokens_BL: Tensor) -> Tensor:
         """Class logits (B, C) of padded tokens (B, L)."""
-        return self.head(self.encoder(tokens_BL), residue_mask(tokens_BL))
+        states, residue_BL = self._encode(tokens_BL)
+        return self.head(self._read("head", states), residue_BL)
+
+    def tasks(self, tokens_BL: Tensor) -> dict[str, Tensor]:
+        """Class logits of all tasks from one pass of the encoder; the task proper is "head"."""
+        states, residue_BL = self._encode(tokens_BL)
+        heads = {"head": self.head, **{n: h for n, h in self.auxiliary.items() if n != "tokens"}}
+        return {name: head(self._read(name, states), residue_BL) for name, head in heads.items()}
 
     def residues(self, tokens_BL: Tensor) -> Tensor:
         """What each position says about each class (B, L, C), for heads that can tell."""
-        return self.head.residues(self.encoder(tokens_BL), residue_mask(tokens_BL))
+        states, residue_BL = self._encode(tokens_BL)
+        return self.head.residues(self._read("head", states), residue_BL)
 
     @torch.inference_mode()
     def embed(self, tokens_BL: Tensor) -> Tensor:
         """One vector per sequence (B, D): the mean of its residues' final embeddings."""
-        return mean_over_residues(self.encoder(tokens_BL), residue_mask(tokens_BL))
+        states, residue_BL = self._encode(tokens_BL)
+        return mean_over_residues(states[-1], residue_BL)
+
+    def _encode(self, tokens_BL: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The states that heads read, the last one last, and where residues are."""
+        device = next(self.parameters()).device
+        residue_BL = residue_mask(tokens_BL).to(device, non_blocking=True)
+        if self.mixes:
+            return list(self.encoder.hidden_states(tokens_BL)), residue_BL
+        if not isinstance(self.encoder, Encoder):
+            tokens_BL = tokens_BL.to(device)
+        return [self.encoder(tokens_BL)], residue_BL
+
+    def _read(self, task: str, states: list[Tensor]) -> Tensor:
+        return self.mixes[task](states) if self.mixes else states[-1]

@@ -1,22 +1,24 @@
-"""The Transformer encoder: pre-norm, rotary positions, the shape of ESM-2.
+"""The Transformer encoder: pre-norm, by default the shape of ESM-2.
 
 Tensors are named by their axes: B sequences, L positions, T rows of a batch in its layout, H heads,
-D width, V tokens. Sources: Vaswani et al. 2017; Su et al. 2021 (rotary); Lin et al. 2023 (ESM-2).
+D width, E embedding width, V tokens. Sources: Vaswani et al. 2017; Su et al. 2021 (rotary); Lin et
+al. 2023 (ESM-2); Shazeer 2020 (SwiGLU); Lan et al. 2020 (shared layers, factorised embedding).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from pfamformer.config import NetworkSettings
 from pfamformer.model.attention import EVERYWHERE, Pattern, attend, attention_weights
 from pfamformer.model.layout import Layout
+from pfamformer.model.positions import RelativeBias, Rotate, rotary_angles, sinusoids
 from pfamformer.sequences.alphabet import MASK, PAD, TOKENS
 
 # ESM-2 scales embeddings by the share of unmasked tokens relative to that in its training: 15 %
@@ -24,54 +26,24 @@ from pfamformer.sequences.alphabet import MASK, PAD, TOKENS
 TRAINED_MASK_SHARE = 0.15 * 0.8
 
 
-def rotary_angles(positions_T: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the rotary angles, each of shape (T, 1, width), float32."""
-    rates = 10000.0 ** (-torch.arange(0, width, 2, device=positions_T.device).float() / width)
-    angles = positions_T[:, None].float() * rates
-    angles = torch.cat((angles, angles), dim=-1)[:, None]
-    return angles.cos(), angles.sin()
-
-
-class Rotate(torch.autograd.Function):
-    """Turn each pair of coordinates (i, i + D/2) by its position's angle, in three passes."""
-
-    @staticmethod
-    def forward(ctx: Any, x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor) -> Tensor:
-        """The turned vectors, (T, H, D)."""
-        ctx.save_for_backward(cos_T1D, sin_T1D)
-        return _turn(x_THD, cos_T1D, sin_T1D, 1)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        """Gradients turn back."""
-        return _turn(gradients[0], *ctx.saved_tensors, -1), None, None
-
-
-def _turn(x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor, sign: int) -> Tensor:
-    half = x_THD.shape[-1] // 2
-    out = x_THD * cos_T1D
-    out[..., :half].addcmul_(x_THD[..., half:], sin_T1D[..., :half], value=-sign)
-    out[..., half:].addcmul_(x_THD[..., :half], sin_T1D[..., half:], value=sign)
-    return out
-
-
 @dataclass(frozen=True)
 class Place:
     """What every layer needs to know about a batch besides its vectors."""
 
     layout: Layout
-    rotary: tuple[Tensor, Tensor]
+    rotary: tuple[Tensor, Tensor] | None
     pattern: Pattern
 
 
 class Attention(nn.Module):
     """Multi-head self-attention over the tokens of each sequence."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, network: NetworkSettings) -> None:
         super().__init__()
-        self.heads = heads
-        self.query_key_value = nn.Linear(width, 3 * width)
-        self.output = nn.Linear(width, width)
+        width, biases = network.width, network.biases
+        self.heads = network.heads
+        self.query_key_value = nn.Linear(width, 3 * width, bias=biases)
+        self.output = nn.Linear(width, width, bias=biases)
 
     def forward(self, x_TD: Tensor, place: Place) -> Tensor:
         """Mix values along each sequence, (T, D)."""
@@ -84,11 +56,32 @@ class Attention(nn.Module):
         return attention_weights(q_THD, k_THD, place.layout, place.pattern)
 
     def _project(self, x_TD: Tensor, place: Place) -> tuple[Tensor, Tensor, Tensor]:
-        T = x_TD.shape[0]
-        qk, v = self.query_key_value(x_TD).view(T, 3, self.heads, -1).split((2, 1), dim=1)
-        cos, sin = (angle.to(qk.dtype) for angle in place.rotary)
-        q_THD, k_THD = Rotate.apply(qk.flatten(1, 2), cos, sin).chunk(2, dim=1)
+        qkv = self.query_key_value(x_TD).view(x_TD.shape[0], 3, self.heads, -1)
+        qk, v = qkv.split((2, 1), dim=1)
+        qk = qk.flatten(1, 2)
+        if place.rotary is not None:
+            qk = Rotate.apply(qk, *(angle.to(qk.dtype) for angle in place.rotary))
+        q_THD, k_THD = qk.chunk(2, dim=1)
         return q_THD, k_THD, v.squeeze(1)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with GELU, or with SwiGLU's gate, between them."""
+
+    def __init__(self, network: NetworkSettings) -> None:
+        super().__init__()
+        self.gated = network.activation == "swiglu"
+        inner = network.feed_forward
+        self.expand = nn.Linear(network.width, (1 + self.gated) * inner, bias=network.biases)
+        self.contract = nn.Linear(inner, network.width, bias=network.biases)
+
+    def forward(self, x_TD: Tensor) -> Tensor:
+        """Transform each row, (T, D)."""
+        hidden = self.expand(x_TD)
+        if self.gated:
+            gate, value = hidden.chunk(2, dim=-1)
+            return self.contract(F.silu(gate) * value)
+        return self.contract(F.gelu(hidden))
 
 
 class Block(nn.Module):
@@ -96,19 +89,16 @@ class Block(nn.Module):
 
     def __init__(self, network: NetworkSettings) -> None:
         super().__init__()
-        width = network.width
-        self.attention_norm = nn.LayerNorm(width)
-        self.attention = Attention(width, network.heads)
-        self.feed_forward_norm = nn.LayerNorm(width)
-        self.expand = nn.Linear(width, network.feed_forward)
-        self.contract = nn.Linear(network.feed_forward, width)
+        self.attention_norm = make_norm(network, network.width)
+        self.attention = Attention(network)
+        self.feed_forward_norm = make_norm(network, network.width)
+        self.feed_forward = FeedForward(network)
         self.dropout = nn.Dropout(network.dropout)
 
     def forward(self, x_TD: Tensor, place: Place) -> Tensor:
         """Transform (T, D) to (T, D)."""
         x_TD = x_TD + self.dropout(self.attention(self.attention_norm(x_TD), place))
-        hidden = F.gelu(self.expand(self.feed_forward_norm(x_TD)))
-        return x_TD + self.dropout(self.contract(hidden))
+        return x_TD + self.dropout(self.feed_forward(self.feed_forward_norm(x_TD)))
 
 
 class Encoder(nn.Module):
@@ -119,17 +109,43 @@ class Encoder(nn.Module):
         self.network = network
         #: Whether batches are packed: computed without padding.
         self.packed = True
-        self.embedding = nn.Embedding(len(TOKENS), network.width)
-        self.blocks = nn.ModuleList(Block(network) for _ in range(network.layers))
-        self.norm = nn.LayerNorm(network.width)
+        #: Whether activations are computed again in the backward pass instead of being kept.
+        self.checkpointing = False
+        width, narrow = network.width, network.embedding_width or network.width
+        self.embedding = nn.Embedding(len(TOKENS), narrow)
+        self.widen = nn.Identity() if narrow == width else nn.Linear(narrow, width, bias=False)
+        if network.positions == "learned":
+            self.position = nn.Embedding(network.max_positions, width)
+        elif network.positions == "relative":
+            self.distance = RelativeBias(network.heads)
+        self.blocks = nn.ModuleList(
+            Block(network) for _ in range(1 if network.shared_layers else network.layers)
+        )
+        self.norm = make_norm(network, width)
         self.apply(initialise)
 
-    def forward(self, tokens_BL: Tensor) -> Tensor:
-        """Final embeddings (B, L, D) of padded tokens (B, L); rows at padding are meaningless."""
-        x_TD, place = self._start(tokens_BL)
-        for block in self.blocks:
-            x_TD = block(x_TD, place)
+    def forward(
+        self,
+        tokens_BL: Tensor,
+        pattern: Pattern = EVERYWHERE,
+        positions_BL: Tensor | None = None,
+    ) -> Tensor:
+        """Final embeddings (B, L, D) of padded tokens (B, L); rows at padding are meaningless.
+
+        Args:
+            tokens_BL: on any device; from the CPU it costs a GPU no waiting.
+            pattern: who attends to whom, where an objective restricts it.
+            positions_BL: positions other than 0…L−1.
+        """
+        x_TD, place = self._start(tokens_BL, pattern, positions_BL)
+        for block in self.layers():
+            x_TD = self._through(block, x_TD, place)
         return place.layout.unpack(self.norm(x_TD))
+
+    def layers(self) -> Iterator[Block]:
+        """The blocks in the order of computation, shared ones as often as they are used."""
+        for layer in range(self.network.layers):
+            yield self.blocks[layer % len(self.blocks)]
 
     def hidden_states(self, tokens_BL: Tensor) -> Iterator[Tensor]:
         """The embeddings, then the output of every layer, the last one normalised: (B, L, D) each.
@@ -137,9 +153,9 @@ class Encoder(nn.Module):
         One at a time, so that a caller may reduce each before the next is computed.
         """
         x_TD, place = self._start(tokens_BL)
-        for block in self.blocks:
+        for block in self.layers():
             yield place.layout.unpack(x_TD)
-            x_TD = block(x_TD, place)
+            x_TD = self._through(block, x_TD, place)
         yield place.layout.unpack(self.norm(x_TD))
 
     def attention_layers(self, tokens_BL: Tensor) -> Iterator[Tensor]:
@@ -150,19 +166,50 @@ class Encoder(nn.Module):
         the weights of a data set never lie in memory together.
         """
         x_TD, place = self._start(tokens_BL)
-        for block in self.blocks:
+        for block in self.layers():
             yield block.attention.weights(block.attention_norm(x_TD), place)
             x_TD = block(x_TD, place)
 
-    def _start(self, tokens_BL: Tensor, pattern: Pattern = EVERYWHERE) -> tuple[Tensor, Place]:
-        layout = Layout.of(tokens_BL, self.packed)
-        network = self.network
-        positions_T = layout.positions(tokens_BL.device)
-        rotary = rotary_angles(positions_T, network.width // network.heads)
-        x_TD = self.embedding(layout.pack(tokens_BL))
+    def _through(self, block: Block, x_TD: Tensor, place: Place) -> Tensor:
+        if self.checkpointing and self.training:
+            return checkpoint(block, x_TD, place, use_reentrant=False)
+        return block(x_TD, place)
+
+    def _start(
+        self, tokens_BL: Tensor, pattern: Pattern = EVERYWHERE, positions_BL: Tensor | None = None
+    ) -> tuple[Tensor, Place]:
+        device, network = self.embedding.weight.device, self.network
+        layout = Layout.of(tokens_BL, self.packed, device)
+        tokens_BL = tokens_BL.to(device, non_blocking=True)
+        positions_T = (
+            layout.positions(device)
+            if positions_BL is None
+            else layout.pack(positions_BL.to(device))
+        )
+        x_TD = self.widen(self.embedding(layout.pack(tokens_BL)))
         if network.token_dropout:
             x_TD = x_TD * layout.pack(token_dropout_scale(tokens_BL))[:, None]
+        rotary = None
+        if network.positions == "rotary":
+            rotary = rotary_angles(positions_T, network.width // network.heads)
+        elif network.positions == "learned":
+            x_TD = x_TD + self.position(positions_T)
+        elif network.positions == "sinusoidal":
+            x_TD = x_TD + sinusoids(positions_T, network.width).to(x_TD.dtype)
+        elif network.positions == "relative":
+            pattern = replace(pattern, bias_HLL=self.distance(layout.length))
+        if network.attention_window is not None:
+            pattern = replace(
+                pattern, window=network.attention_window, stride=network.attention_stride
+            )
         return x_TD, Place(layout, rotary, pattern)
+
+
+def make_norm(network: NetworkSettings, width: int) -> nn.Module:
+    """The normalisation that the settings name; 1e-5 is ESM-2's smallest variance."""
+    if network.norm == "rmsnorm":
+        return nn.RMSNorm(width, eps=1e-5)
+    return nn.LayerNorm(width, eps=1e-5, bias=network.biases)
 
 
 def token_dropout_scale(tokens_BL: Tensor) -> Tensor:
@@ -175,21 +222,39 @@ def token_dropout_scale(tokens_BL: Tensor) -> Tensor:
     return ~masked_BL * (1 - TRAINED_MASK_SHARE) / (1 - share_B1)
 
 
-class MaskedLanguageModel(nn.Module):
-    """An encoder with ESM-2's token head, whose last matrix is the embedding itself."""
+class TokenHead(nn.Module):
+    """ESM-2's token head; its last matrix is the embedding of an encoder."""
 
     def __init__(self, network: NetworkSettings) -> None:
         super().__init__()
-        self.encoder = Encoder(network)
-        self.transform = nn.Linear(network.width, network.width)
-        self.norm = nn.LayerNorm(network.width)
+        narrow = network.embedding_width or network.width
+        self.transform = nn.Linear(network.width, narrow, bias=network.biases)
+        self.norm = make_norm(network, narrow)
         self.bias = nn.Parameter(torch.zeros(len(TOKENS)))
         self.transform.apply(initialise)
 
-    def logits(self, x_ND: Tensor) -> Tensor:
+    def predict(self, x_ND: Tensor, embedding_VE: Tensor) -> Tensor:
         """Token logits (N, V) of final embeddings (N, D)."""
         hidden = self.norm(F.gelu(self.transform(x_ND)))
-        return F.linear(hidden, self.encoder.embedding.weight, self.bias)
+        return F.linear(hidden, embedding_VE, self.bias)
+
+
+class MaskedLanguageModel(TokenHead):
+    """An encoder with its token head.
+
+    Attributes:
+        auxiliary: what an objective trains beside it and nobody needs afterwards.
+    """
+
+    def __init__(self, network: NetworkSettings) -> None:
+        encoder = Encoder(network)
+        super().__init__(network)
+        self.encoder = encoder
+        self.auxiliary = nn.ModuleDict()
+
+    def logits(self, x_ND: Tensor) -> Tensor:
+        """Token logits (N, V) of final embeddings (N, D)."""
+        return self.predict(x_ND, self.encoder.embedding.weight)
 
 
 def initialise(module: nn.Module) -> None:

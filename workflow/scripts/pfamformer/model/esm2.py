@@ -26,8 +26,8 @@ _IN_LAYER = {
     "attention_norm": "attention.LayerNorm",
     "attention.output": "attention.output.dense",
     "feed_forward_norm": "LayerNorm",
-    "expand": "intermediate.dense",
-    "contract": "output.dense",
+    "feed_forward.expand": "intermediate.dense",
+    "feed_forward.contract": "output.dense",
 }
 #: Our tensor → theirs, outside the layers.
 _OUTSIDE = {

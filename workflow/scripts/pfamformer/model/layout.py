@@ -33,19 +33,24 @@ class Layout:
     lengths: tuple[int, ...] | None = None
 
     @classmethod
-    def of(cls, tokens_BL: Tensor, packed: bool) -> Layout:
-        """The layout of padded tokens; padding may only follow the tokens of a row."""
+    def of(cls, tokens_BL: Tensor, packed: bool, device: torch.device | None = None) -> Layout:
+        """The layout of padded tokens, for a network on ``device`` (that of the tokens).
+
+        From tokens on the CPU it is found without waiting for a GPU.
+        """
+        device = tokens_BL.device if device is None else device
         present_BL = tokens_BL != PAD
+        counts_B = present_BL.sum(1)
+        shape = tokens_BL.shape
         # Without padding the mask-free kernel is faster and exact.
-        if bool(present_BL.all()):
-            present_BL = None
+        found = None if bool(present_BL.all()) else present_BL.to(device, non_blocking=True)
         if not packed:
-            return cls(*tokens_BL.shape, present_BL)
-        counts_B = (tokens_BL != PAD).sum(1)
+            return cls(*shape, found)
         offsets = torch.nn.functional.pad(counts_B.cumsum(0), (1, 0)).to(torch.int32)
-        rows_T = (tokens_BL != PAD).flatten().nonzero().squeeze(1)
-        lengths = None if tokens_BL.is_cuda else tuple(counts_B.tolist())
-        return cls(*tokens_BL.shape, present_BL, rows_T, offsets, lengths)
+        rows_T = present_BL.flatten().nonzero().squeeze(1)
+        lengths = tuple(counts_B.tolist()) if device.type == "cpu" else None
+        moved = (x.to(device, non_blocking=True) for x in (rows_T, offsets))
+        return cls(*shape, found, *moved, lengths)
 
     def pack(self, x_BL: Tensor) -> Tensor:
         """The rows (T, …) of a padded tensor (B, L, …)."""

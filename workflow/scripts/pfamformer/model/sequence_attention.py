@@ -61,35 +61,46 @@ def spans_of(lengths: Iterable[int], heads: int) -> list[Span]:
     return spans
 
 
+def _weights(q: Tensor, k: Tensor, causal: bool) -> Tensor:
+    scores = torch.bmm(q, k.mT)
+    if causal:
+        n = scores.shape[-1]
+        future = torch.ones(n, n, dtype=torch.bool).triu(1)
+        scores.masked_fill_(future, -torch.inf)
+    return scores.softmax(-1)
+
+
 class SequenceAttention(torch.autograd.Function):
-    """Softmax(q·kᵀ)·v within each sequence; ``q`` comes scaled."""
+    """Softmax(q·kᵀ)·v within each sequence, or its past; ``q`` comes scaled."""
 
     @staticmethod
-    def forward(ctx: Any, q_HTD: Tensor, k_HTD: Tensor, v_HTD: Tensor, spans: list[Span]) -> Tensor:
+    def forward(
+        ctx: Any, q_HTD: Tensor, k_HTD: Tensor, v_HTD: Tensor, spans: list[Span], causal: bool
+    ) -> Tensor:
         """Mixed values (H, T, D)."""
         out_HTD = torch.empty_like(v_HTD)
         learns = any(ctx.needs_input_grad)
         kept = []
         for span in spans:
             q, k, v = (span.read(x) for x in (q_HTD, k_HTD, v_HTD))
-            weights = torch.bmm(q, k.mT).softmax(-1)
+            weights = _weights(q, k, causal)
             span.write(out_HTD, torch.bmm(weights, v))
             kept.append(weights if learns and span.length <= KEPT_LENGTH else None)
-        ctx.spans, ctx.kept = spans, kept
+        ctx.spans, ctx.kept, ctx.causal = spans, kept, causal
         ctx.save_for_backward(q_HTD, k_HTD, v_HTD)
         return out_HTD
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """Gradients of q, k and v."""
         q_HTD, k_HTD, v_HTD = ctx.saved_tensors
         found = tuple(torch.empty_like(x) for x in (q_HTD, k_HTD, v_HTD))
         for span, weights in zip(ctx.spans, ctx.kept, strict=True):
             q, k, v, out = (span.read(x) for x in (q_HTD, k_HTD, v_HTD, gradients[0]))
             if weights is None:
-                weights = torch.bmm(q, k.mT).softmax(-1)
+                weights = _weights(q, k, ctx.causal)
             scores = torch._softmax_backward_data(torch.bmm(out, v.mT), weights, -1, weights.dtype)
             parts = (torch.bmm(scores, k), torch.bmm(scores.mT, q), torch.bmm(weights.mT, out))
             for x_HTD, part in zip(found, parts, strict=True):
                 span.write(x_HTD, part)
-        return *found, None
+        return *found, None, None

@@ -6,8 +6,8 @@ sequences in a batch follows from the budget, so that memory does not depend on 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -57,12 +57,18 @@ class Batch:
         rows: row numbers in the data set, (B,).
         inputs: what the network reads (B, L); the true tokens unless an objective corrupts them.
         targets: true where a token is to be predicted (B, L), for objectives that need it.
+        extra: other tensors of an objective; their first axis is the batch's.
+        total: targets of the whole batch, also in a share of it.
+        parts: the batch as each of several objectives prepared it.
     """
 
     tokens: Tensor
     rows: np.ndarray
     inputs: Tensor
     targets: Tensor | None = None
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
+    total: int = 0
+    parts: tuple[Batch, ...] = ()
 
     @property
     def residues(self) -> int:
@@ -71,9 +77,18 @@ class Batch:
 
     def share(self, rank: int, size: int) -> Batch:
         """Every ``size``-th row from ``rank`` on: what one process of several computes."""
-        part = slice(rank, None, size)
-        targets = None if self.targets is None else self.targets[part]
-        return Batch(self.tokens[part], self.rows[part], self.inputs[part], targets)
+        if size == 1:
+            return self
+        chosen = slice(rank, None, size)
+        return replace(
+            self,
+            tokens=self.tokens[chosen],
+            rows=self.rows[chosen],
+            inputs=self.inputs[chosen],
+            targets=None if self.targets is None else self.targets[chosen],
+            extra={name: tensor[chosen] for name, tensor in self.extra.items()},
+            parts=tuple(part.share(rank, size) for part in self.parts),
+        )
 
 
 def cut_into_batches(order: np.ndarray, lengths: np.ndarray, budget: int) -> list[np.ndarray]:
@@ -122,14 +137,22 @@ class BatchPlan:
             batches += cut_into_batches(part, self._tokens, self.budget)
         return [batches[i] for i in stream.permutation(len(batches))]
 
-    def steps(self, first: int, last: int) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Yield (step, epoch, rows) for the steps first…last−1, wherever training starts again."""
-        step = epoch = 0
+    def steps(
+        self, first: int, last: int, accumulate: int = 1
+    ) -> Iterator[tuple[int, list[tuple[int, np.ndarray]]]]:
+        """Yield (step, [(epoch, rows) of each of its batches]) for the steps first…last−1.
+
+        The same wherever training starts again.
+        """
+        step, epoch = 0, 0
+        gathered: list[tuple[int, np.ndarray]] = []
         while step < last:
             for rows in self.epoch(epoch):
-                if first <= step < last:
-                    yield step, epoch, rows
-                step += 1
+                gathered.append((epoch, rows))
+                if len(gathered) == accumulate:
+                    if first <= step < last:
+                        yield step, gathered
+                    step, gathered = step + 1, []
             epoch += 1
 
     def window(self, row: int, epoch: int) -> slice:

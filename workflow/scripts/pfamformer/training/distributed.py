@@ -33,16 +33,29 @@ class Team:
         return values
 
     def sum_gradients(self, model: nn.Module) -> None:
-        """Add up the gradients of all processes, in one message."""
+        """Add up the gradients of all processes, in one message.
+
+        A parameter that no process used keeps no gradient, as with one process.
+        """
         if self.size == 1:
             return
-        gradients = [p.grad for p in model.parameters() if p.requires_grad and p.grad is not None]
-        flat = torch.cat([g.reshape(-1) for g in gradients])
+        learning = [p for p in model.parameters() if p.requires_grad]
+        used = torch.tensor([float(p.grad is not None) for p in learning])
+        parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in learning]
+        flat = torch.cat([used.to(parts[0]), *(g.reshape(-1) for g in parts)])
         dist.all_reduce(flat)
-        for gradient, part in zip(
-            gradients, flat.split([g.numel() for g in gradients]), strict=True
-        ):
-            gradient.copy_(part.view_as(gradient))
+        used, *parts = flat.split([len(learning), *(p.numel() for p in learning)])
+        for parameter, part, users in zip(learning, parts, used.tolist(), strict=True):
+            parameter.grad = part.view_as(parameter) if users else None
+
+    def agree(self, stop: bool, save: bool) -> tuple[bool, bool]:
+        """Whether any process was asked to stop, and whether the leading one wants to save."""
+        if self.size == 1:
+            return stop, save
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        wishes = torch.tensor([float(stop), float(save and self.leads)], device=device)
+        stop, save = (bool(wish) for wish in self.total(wishes).tolist())
+        return stop, save
 
     def wait(self) -> None:
         """Until all processes are here."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +24,52 @@ from pfamformer.methods.new_families import known_and_new
 from pfamformer.methods.outputs import SCORED, long_scores, parts_of, write_outputs
 from pfamformer.methods.priors import lend
 from pfamformer.model.classifier import Classifier
-from pfamformer.model.encoder import MaskedLanguageModel
+from pfamformer.model.encoder import MaskedLanguageModel, TokenHead
 from pfamformer.model.esm2 import load_esm2, weight_files
 from pfamformer.sequences.alphabet import INDEX, STANDARD, encode
 from pfamformer.sequences.shards import TokenShards
 from pfamformer.tables import write_table
 from pfamformer.training.batches import BatchPlan, InMemory, read_in_order
+from pfamformer.training.device import hash_of, number_format, prepare_device
 from pfamformer.training.distributed import Team, join_team
-from pfamformer.training.loop import (
-    Metrics,
-    evaluate,
-    hash_of,
-    make_optimizer,
-    number_format,
-    prepare_device,
-    train,
+from pfamformer.training.evaluate import evaluate
+from pfamformer.training.loop import train
+from pfamformer.training.metrics import Metrics
+from pfamformer.training.objectives import (
+    Autoregressive,
+    Classification,
+    Distillation,
+    MaskedLanguageModelling,
+    Objective,
+    Permutation,
+    ReplacedTokens,
+    SeveralLabels,
+    SpanMasking,
+    TokenRegulariser,
+    WithRegulariser,
+    inverse_frequency,
 )
-from pfamformer.training.objectives import Classification, MaskedLanguageModelling
-from pfamformer.training.state import StateFolder, fingerprint, save_weights
+from pfamformer.training.optimizers import make_optimizer
+from pfamformer.training.state import StateFolder, digest_of, save_weights
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A pretraining run to start from or to learn from.
+
+    Attributes:
+        weights: its trained weights; None means its untrained ones.
+    """
+
+    settings: PretrainSettings
+    weights: Path | None
+
+    def model(self) -> MaskedLanguageModel:
+        """The network with these weights."""
+        model = untrained(self.settings)
+        if self.weights is not None:
+            model.load_state_dict(load_file(self.weights))
+        return model
 
 
 def untrained(settings: PretrainSettings) -> MaskedLanguageModel:
@@ -55,6 +86,32 @@ def starting(settings: PretrainSettings) -> MaskedLanguageModel:
     return model
 
 
+def objective_of(
+    settings: PretrainSettings, counts: np.ndarray, teacher: Trained | None = None
+) -> Objective:
+    """The objective that a pretraining run names.
+
+    Args:
+        counts: occurrences of each token in the corpus, shape (33,).
+        teacher: of objective 'distillation'.
+    """
+    shares = settings.target_share, settings.mask_share, settings.random_share
+    draw_V = inverse_frequency(counts) if settings.draw == "inverse_frequency" else None
+    weight_V = inverse_frequency(counts) if settings.loss_weights == "inverse_frequency" else None
+    masked = MaskedLanguageModelling(*shares, draw_V=draw_V, weight_V=weight_V)
+    if settings.objective == "distillation":
+        if teacher is None:
+            raise ValueError("distillation needs a teacher")
+        return Distillation(masked, teacher.model(), settings.temperature)
+    return {
+        "masked": lambda: masked,
+        "span": lambda: SpanMasking(*shares, settings.span_mean),
+        "replaced": lambda: ReplacedTokens(masked),
+        "autoregressive": Autoregressive,
+        "permutation": lambda: Permutation(settings.target_share),
+    }[settings.objective]()
+
+
 def residue_entropy(counts: np.ndarray) -> float:
     """Entropy of the standard residues' frequencies, nats: the loss of knowing nothing else."""
     chosen = counts[[INDEX[letter] for letter in STANDARD]].astype(float)
@@ -63,40 +120,41 @@ def residue_entropy(counts: np.ndarray) -> float:
 
 
 def pretrain(
-    settings: PretrainSettings, corpus: Path, state_folder: Path, output: Path, threads: int
+    settings: PretrainSettings,
+    corpus: Path,
+    state_folder: Path,
+    output: Path,
+    threads: int,
+    teacher: Trained | None = None,
 ) -> None:
     """Pretrain a network; writes weights, the untrained weights, metrics and a summary.
 
     Args:
         corpus: folder with ``train`` and ``valid`` token shards.
         state_folder: where training states are kept until the run ends.
-        output: folder for ``weights.safetensors``, ``untrained.safetensors``, ``metrics.tsv`` and
-            ``summary.json``.
+        output: folder for ``weights.safetensors``, ``untrained.safetensors``, ``snapshots/``,
+            ``metrics.tsv`` and ``summary.json``.
+        teacher: of objective 'distillation'.
     """
     team, device = join_team(), prepare_device(threads)
-    shards, held_back = TokenShards(corpus / "train"), TokenShards(corpus / "valid")
-    for part, found in (("train", shards), ("valid", held_back)):
-        if not len(found):
-            raise InputError(
-                corpus / part / "index.json",
-                "no sequence",
-                remedy="Raise splits.dev_share (domains) or corpora.valid_share (proteins)",
-            )
+    shards, held_back = _corpus(corpus)
     about = {"network": settings.network.model_dump(), "kind": "masked language model"}
     if team.leads:
         save_weights(output / "untrained.safetensors", untrained(settings), about)
-    model = starting(settings).to(device)
-    objective = MaskedLanguageModelling(
-        settings.target_share, settings.mask_share, settings.random_share
-    )
+    model = starting(settings)
+    objective = objective_of(settings, shards.residue_counts(), teacher)
+    if isinstance(objective, ReplacedTokens):
+        objective.equip(model)
+    model.to(device)
+    model.encoder.checkpointing = settings.activation_checkpointing
+    files = [corpus / part / "index.json" for part in ("train", "valid")]
+    files += weight_files(settings.esm2) if settings.esm2 else []
+    files += [teacher.weights] if teacher and teacher.weights else []
     state = StateFolder(
         state_folder,
-        fingerprint(
-            settings.model_dump(),
-            *(corpus / p / "index.json" for p in ("train", "valid")),
-            *(weight_files(settings.esm2) if settings.esm2 else []),
-        ),
+        {"run": settings.model_dump(), "files": {str(path): digest_of(path) for path in files}},
     )
+    kept = state.folder / "snapshots"
     started = time.monotonic()
     metrics = train(
         model,
@@ -117,10 +175,13 @@ def pretrain(
             settings,
         ),
         validate_every=settings.validate_every,
+        snapshot=lambda step: save_weights(kept / f"step_{step:09d}.weights", model, about),
+        snapshots=settings.snapshots,
     )
     if not team.leads:
         return
     save_weights(output / "weights.safetensors", model, about)
+    _hand_over(kept, output / "snapshots")
     summary = summary_of(model, settings, metrics, team, threads, time.monotonic() - started) | {
         "residue_entropy": residue_entropy(shards.residue_counts()),
         "train_sequences": len(shards),
@@ -128,6 +189,27 @@ def pretrain(
         "valid_sequences": len(held_back),
     }
     finish(output, metrics, summary, state)
+
+
+def _corpus(folder: Path) -> tuple[TokenShards, TokenShards]:
+    """Training and validation sequences."""
+    shards, held_back = TokenShards(folder / "train"), TokenShards(folder / "valid")
+    for part, found in (("train", shards), ("valid", held_back)):
+        if not len(found):
+            raise InputError(
+                folder / part / "index.json",
+                "no sequence",
+                remedy="Raise splits.dev_share (domains) or corpora.valid_share (proteins)",
+            )
+    return shards, held_back
+
+
+def _hand_over(kept: Path, output: Path) -> None:
+    """Put the snapshots, which lie with the states while the run may be killed, in their place."""
+    output.mkdir(parents=True, exist_ok=True)
+    for path in sorted(kept.glob("step_*.weights")):
+        with atomic_path(output / f"{path.stem}.safetensors") as temporary:
+            shutil.copyfile(path, temporary)
 
 
 def finetune(
@@ -160,10 +242,12 @@ def finetune(
     families, _ = known_and_new(training["family"], settings.new_families, settings.seed)
     training = training[training["family"].isin(families)]
     classes = {family: number for number, family in enumerate(families)}
+    clans = _classes(training["clan"]) if settings.clan_weight else {}
     torch.manual_seed(hash_of(settings.seed, -3))
-    model = Classifier(start and start.network, len(families), settings)
+    beside = {"clan": max(1, len(clans))} if settings.clan_weight else {}
+    model = Classifier(start and start.network, len(families), settings, beside)
     if start is not None:
-        model.encoder.load_state_dict(encoder_weights(start, weights))
+        _start_from(model, Trained(start, weights), settings)
     rows, labels = (
         [encode(s) for s in training["sequence"]],
         [classes[f] for f in training["family"]],
@@ -177,27 +261,37 @@ def finetune(
     plan = BatchPlan(
         sequences.lengths, settings.tokens_per_batch, settings.max_length, settings.seed
     )
-    steps = sum(len(plan.epoch(epoch)) for epoch in range(settings.epochs))
+    batches = sum(len(plan.epoch(epoch)) for epoch in range(settings.epochs))
+    steps = max(1, batches // settings.accumulate)
     log.info("%d domains of %d families, %d steps", len(training), len(families), steps)
-    key = fingerprint(
+    truth = {"head": torch.tensor(labels)}
+    if settings.clan_weight:
+        # Sequences drawn from profiles have no row, so no clan of their own: that of their family.
+        clan_of = dict(zip(training["family"], training["clan"], strict=True))
+        truth["clan"] = torch.tensor([clans.get(clan_of[families[f]], -1) for f in labels])
+    state = StateFolder(
+        state_folder,
         {
             "run": settings.model_dump(),
             "start": start and start.model_dump(),
-            "train": training["id"].tolist(),
+            "training domains": digest_of_ids(training["id"]),
+            "files": {str(path): digest_of(path) for path in (weights, profiles) if path},
         },
-        *filter(None, (weights, profiles)),
     )
-    state = StateFolder(state_folder, key)
     started = time.monotonic()
     metrics = train(
         model,
-        Classification(torch.tensor(labels)),
+        _task(settings, truth),
         sequences,
         settings,
         steps=steps,
         plan=plan,
         optimizer=make_optimizer(
-            [(model.encoder, settings.encoder_rate), (model.head, 1.0)], settings
+            [
+                (model.encoder, settings.encoder_rate),
+                *((part, 1.0) for part in (model.head, model.auxiliary, model.mixes)),
+            ],
+            settings,
         ),
         state=state,
         team=team,
@@ -240,6 +334,39 @@ def encoder_weights(start: PretrainSettings, weights: Path | None) -> dict[str, 
     }
 
 
+def _start_from(model: Classifier, start: Trained, settings: FinetuneSettings) -> None:
+    """Put a pretrained encoder in, and its token head where that goes on learning."""
+    pretrained = start.model()
+    model.encoder.load_state_dict(pretrained.encoder.state_dict())
+    model.encoder.checkpointing = settings.activation_checkpointing
+    if settings.mlm_weight:
+        head = TokenHead(start.settings.network)
+        kept = pretrained.state_dict()
+        head.load_state_dict({name: kept[name] for name in head.state_dict()})
+        model.auxiliary["tokens"] = head
+
+
+def _task(settings: FinetuneSettings, labels: dict[str, torch.Tensor]) -> Objective:
+    """Families, with clans and masked residues beside them where the settings want it."""
+    task: Objective = Classification(labels["head"])
+    if len(labels) > 1:
+        task = SeveralLabels(labels, {"head": 1.0, "clan": settings.clan_weight})
+    if settings.mlm_weight:
+        # BERT's shares: 15 % targets, of these 80 % masked and 10 % swapped.
+        task = WithRegulariser(task, TokenRegulariser(0.15, 0.8, 0.1), settings.mlm_weight)
+    return task
+
+
+def _classes(names: pd.Series) -> dict[str, int]:
+    """Class numbers of the names that are not empty."""
+    return {name: number for number, name in enumerate(sorted(set(names.dropna()) - {""}))}
+
+
+def digest_of_ids(ids: pd.Series) -> str:
+    """Sixteen hex digits of the rows of a data set and their order."""
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
+
+
 def summary_of(
     model: nn.Module,
     settings: TrainingSettings,
@@ -251,7 +378,9 @@ def summary_of(
     """What ``summary.json`` says of any run."""
     device = next(model.parameters()).device
     return {
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": sum(
+            p.numel() for name, p in model.named_parameters() if not name.startswith("auxiliary.")
+        ),
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
         "processes": team.size,
         "threads": threads,

@@ -1,8 +1,8 @@
 """Training state on disk: weights, optimiser and position, written atomically, two kept.
 
-The folder is named after the hash of everything that shapes the result, so that a changed
-configuration never continues an old run. Random streams are derived from (seed, step) and need no
-saving; a resumed run on the same machine ends with the same bits as an uninterrupted one.
+The folder also holds everything that shapes the result, so that a changed configuration never
+continues an old run. Random streams are derived from (seed, step) and need no saving; a resumed run
+on the same machine ends with the same bits as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -15,28 +15,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pfamformer.command import atomic_path, log
+from pfamformer.errors import InputError
+from pfamformer.training.optimizers import Optimizers
 
 KEPT = 2
+# What may change between two starts of one run: it shapes no result.
+FREE = ("run.save_every", "run.seeds")
 
 
-def fingerprint(settings: Mapping[str, Any], *files: str | Path) -> str:
-    """Sixteen hex digits of the settings and of the contents of ``files``."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for path in files:
-        with open(path, "rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]
+def digest_of(path: str | Path) -> str:
+    """Sixteen hex digits of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def save_weights(path: str | Path, model: nn.Module, about: Mapping[str, Any]) -> None:
-    """Write a model's weights with a description as safetensors, atomically."""
-    tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    """Write a model's weights with a description as safetensors, atomically.
+
+    What an objective trained beside the model (``auxiliary``) stays out.
+    """
+    tensors = {
+        name: t.detach().cpu().contiguous()
+        for name, t in model.state_dict().items()
+        if not name.startswith("auxiliary.")
+    }
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={"about": json.dumps(about, sort_keys=True)})
 
@@ -46,57 +53,87 @@ class StateFolder:
 
     Args:
         folder: where states lie; undeclared as a workflow output, so that a retried job finds it.
-        key: :func:`fingerprint` of the run.
+        settings: all that shapes the result, nested; files by their :func:`digest_of`.
     """
 
-    def __init__(self, folder: str | Path, key: str) -> None:
-        self.folder = Path(folder) / key
+    def __init__(self, folder: str | Path, settings: Mapping[str, Any]) -> None:
+        self.folder = Path(folder)
+        self.settings = {k: v for k, v in _flat(settings) if k not in FREE}
 
-    def save(
-        self, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, extra: Any
-    ) -> None:
-        """Save the state *before* ``step``; older ones beyond two are removed afterwards."""
+    def save(self, step: int, model: nn.Module, optimizer: Optimizers, extra: Any) -> None:
+        """Save the state *before* ``step``; older ones beyond two are removed afterwards.
+
+        A disk that is full costs this state, not the run: the ones before it are kept.
+        """
         tensors: dict[str, Tensor] = {f"model.{n}": t for n, t in model.state_dict().items()}
-        for number, values in optimizer.state_dict()["state"].items():
-            for key, value in values.items():
-                tensors[f"optimizer.{number}.{key}"] = torch.as_tensor(value)
-        about = {"step": step, "extra": extra}
-        path = self.folder / f"step_{step:09d}.safetensors"
-        with atomic_path(path) as temporary:
-            save_file(
-                {n: t.detach().cpu().contiguous() for n, t in tensors.items()},
-                temporary,
-                metadata={"about": json.dumps(about)},
-            )
-            _flush(temporary)
+        tensors |= {f"optimizer.{n}": t for n, t in optimizer.tensors().items()}
+        about = json.dumps({"step": step, "extra": extra})
+        try:
+            with atomic_path(self.folder / "settings.json") as temporary:
+                temporary.write_text(json.dumps(self.settings, indent=1, sort_keys=True))
+            incoming = self.folder / "incoming.safetensors"
+            with atomic_path(incoming) as temporary:
+                save_file(
+                    {n: t.detach().cpu().contiguous() for n, t in tensors.items()},
+                    temporary,
+                    metadata={"about": about},
+                )
+                _flush(temporary)
+                digest = digest_of(temporary)
+            # The name of a complete state ends in its checksum.
+            os.replace(incoming, self.folder / f"step_{step:09d}.{digest}.safetensors")
+        except (OSError, SafetensorError) as error:
+            log.warning("no state was saved at step %d: %s", step, error)
+            return
         for old in self._paths()[:-KEPT]:
             old.unlink()
 
-    def load(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, Any]:
-        """Restore the newest readable state; (0, None) where there is none."""
-        for path in reversed(self._paths()):
-            try:
-                return self._restore(path, model, optimizer)
-            except (SafetensorError, KeyError, OSError, ValueError) as error:
-                log.warning("%s is damaged (%s): the state before it is used", path, error)
+    def load(self, model: nn.Module, optimizer: Optimizers) -> tuple[int, Any]:
+        """Restore the newest whole state; (0, None) where there is none.
+
+        Raises:
+            InputError: the states are of a run with other settings, which are named.
+        """
+        paths = self._paths()
+        if paths:
+            self._compare()
+        for path in reversed(paths):
+            if digest_of(path) != path.name.split(".")[1]:
+                log.warning("%s is damaged: the state before it is used", path)
+                continue
+            return self._restore(path, model, optimizer)
         return 0, None
 
-    def _restore(self, path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Any:
-        from safetensors import safe_open
+    def _compare(self) -> None:
+        path = self.folder / "settings.json"
+        try:
+            before = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise InputError(path, f"not readable ({error})", remedy="Delete its folder") from error
+        now = json.loads(json.dumps(self.settings))
+        missing = "nothing"
+        changed = [
+            f"{key} ({before.get(key, missing)} before, {now.get(key, missing)} now)"
+            for key in sorted(before.keys() | now.keys())
+            if before.get(key, missing) != now.get(key, missing)
+        ]
+        if changed:
+            raise InputError(
+                self.folder,
+                "holds the training state of a run that differs in " + ", ".join(changed),
+                remedy="Restore these settings to continue it, or delete the folder to start anew",
+            )
 
+    def _restore(self, path: Path, model: nn.Module, optimizer: Optimizers) -> tuple[int, Any]:
         tensors = load_file(path)
         with safe_open(path, "pt") as file:
             about = json.loads(file.metadata()["about"])
-        model.load_state_dict(
-            {n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")}
-        )
-        state: dict[int, dict[str, Tensor]] = {}
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}}
         for name, tensor in tensors.items():
-            if name.startswith("optimizer."):
-                _, number, key = name.split(".", 2)
-                state.setdefault(int(number), {})[key] = tensor
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": state, "param_groups": groups})
+            kind, rest = name.split(".", 1)
+            parts[kind][rest] = tensor
+        model.load_state_dict(parts["model"])
+        optimizer.restore(parts["optimizer"])
         log.info("resuming at step %d from %s", about["step"], path)
         return about["step"], about["extra"]
 
@@ -105,7 +142,18 @@ class StateFolder:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _paths(self) -> list[Path]:
-        return sorted(self.folder.glob("step_*.safetensors"))
+        return sorted(self.folder.glob("step_*.*.safetensors"))
+
+
+def _flat(settings: Any, path: str = "") -> list[tuple[str, Any]]:
+    """Nested settings as (dotted key, value)."""
+    if not isinstance(settings, Mapping):
+        return [(path, settings)]
+    return [
+        pair
+        for key, value in settings.items()
+        for pair in _flat(value, f"{path}.{key}" if path else str(key))
+    ]
 
 
 def _flush(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +21,14 @@ from pfamformer.model.tagger import FIRST, LAST, MIDDLE, OUTSIDE, Tagger
 from pfamformer.sequences.alphabet import encode
 from pfamformer.tables import write_table
 from pfamformer.training.batches import Batch, BatchPlan, InMemory, read_in_order
+from pfamformer.training.device import hash_of, number_format, prepare_device
 from pfamformer.training.distributed import join_team
-from pfamformer.training.loop import (
-    hash_of,
-    make_optimizer,
-    number_format,
-    prepare_device,
-    train,
-)
+from pfamformer.training.loop import train
 from pfamformer.training.objectives import Outcome
-from pfamformer.training.runs import encoder_weights, finish, summary_of
-from pfamformer.training.state import StateFolder, fingerprint, save_weights
+from pfamformer.training.objectives.base import rows_at
+from pfamformer.training.optimizers import make_optimizer
+from pfamformer.training.runs import digest_of_ids, encoder_weights, finish, summary_of
+from pfamformer.training.state import StateFolder, digest_of, save_weights
 
 #: Label of positions that are not residues.
 IGNORED = -1
@@ -48,17 +46,17 @@ class Tagging:
         self.kinds, self.families = kinds, families
 
     def prepare(self, batch: Batch, stream: torch.Generator) -> Batch:
-        """Nothing to draw."""
-        return batch
+        """Nothing to draw; every residue is a target."""
+        return replace(batch, total=batch.residues)
 
     def __call__(self, model: nn.Module, batch: Batch) -> Outcome:
         """Loss summed over residues; right are those whose kind and family are right."""
         device = next(model.parameters()).device
-        kinds_BL = self._padded(self.kinds, batch).to(device)
-        families_BL = self._padded(self.families, batch).to(device)
+        kinds_BL = self._padded(self.kinds, batch)
         residue = kinds_BL != IGNORED
-        tags = model.tags(model.encoder(batch.inputs.to(device))[residue])
-        kinds, families = kinds_BL[residue], families_BL[residue]
+        tags = model.tags(rows_at(model.encoder(batch.inputs.to(device)), residue))
+        kinds = kinds_BL[residue].to(device)
+        families = self._padded(self.families, batch)[residue].to(device)
         inside = kinds != OUTSIDE
         loss = F.cross_entropy(tags.kinds.float(), kinds, reduction="sum") + F.cross_entropy(
             tags.families[inside].float(), families[inside], reduction="sum"
@@ -145,21 +143,23 @@ def train_tagger(
     model = Tagger(start and start.network, len(families), settings)
     if start is not None:
         model.encoder.load_state_dict(encoder_weights(start, weights))
+        model.encoder.checkpointing = settings.activation_checkpointing
     model.to(device)
     # Slices are as long as the data set made them: their labels must not be cut.
     longest = int(rows.sequences.lengths.max())
     plan = BatchPlan(rows.sequences.lengths, settings.tokens_per_batch, longest, settings.seed)
-    steps = sum(len(plan.epoch(epoch)) for epoch in range(settings.epochs))
+    batches = sum(len(plan.epoch(epoch)) for epoch in range(settings.epochs))
+    steps = max(1, batches // settings.accumulate)
     log.info("%d slices, %d families, %d steps", len(rows.table), len(families), steps)
-    key = fingerprint(
+    state = StateFolder(
+        state_folder,
         {
             "run": settings.model_dump(),
             "start": start and start.model_dump(),
-            "train": rows.table["id"].tolist(),
+            "training slices": digest_of_ids(rows.table["id"]),
+            "files": {str(weights): digest_of(weights)} if weights else {},
         },
-        *([weights] if weights else []),
     )
-    state = StateFolder(state_folder, key)
     started = time.monotonic()
     metrics = train(
         model,

@@ -1,0 +1,138 @@
+"""Small runs that the tests of training share.
+
+``python tests/training_cases.py`` writes the golden losses anew: after a change that is meant to
+alter them, and only then.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "workflow/scripts")]
+
+import numpy as np
+import torch
+
+from conftest import random_sequence
+from pfamformer.config import FinetuneSettings, NetworkSettings, PretrainSettings
+from pfamformer.model.classifier import Classifier
+from pfamformer.model.encoder import MaskedLanguageModel, TokenHead
+from pfamformer.sequences.alphabet import encode
+from pfamformer.training.batches import BatchPlan, InMemory
+from pfamformer.training.loop import train
+from pfamformer.training.metrics import Metrics
+from pfamformer.training.objectives import (
+    Classification,
+    Distillation,
+    MaskedLanguageModelling,
+    ReplacedTokens,
+    SeveralLabels,
+    TokenRegulariser,
+    WithRegulariser,
+)
+from pfamformer.training.optimizers import make_optimizer
+from pfamformer.training.runs import objective_of, untrained
+from pfamformer.training.state import StateFolder
+
+GOLDEN = Path(__file__).parent / "data" / "golden_losses.json"
+NETWORK = NetworkSettings(layers=2, width=32, heads=2, feed_forward=64)
+PRETRAINING = ("masked", "inverse", "span", "replaced", "autoregressive", "permutation",
+               "distillation")  # fmt: skip
+FINETUNING = ("classification", "regulariser", "several")
+
+
+def pretraining(**changes) -> PretrainSettings:
+    settings = {
+        "kind": "pretrain", "corpus": "uniparc", "network": NETWORK, "steps": 12,
+        "tokens_per_batch": 512, "learning_rate": 1e-3, "precision": "float32", "log_every": 1,
+        "validate_every": 5,
+    }  # fmt: skip
+    return PretrainSettings.model_validate(settings | changes)
+
+
+def finetuning(**changes) -> FinetuneSettings:
+    settings = {
+        "kind": "finetune", "start_from": "x", "head": "classic", "epochs": 1,
+        "tokens_per_batch": 512, "learning_rate": 3e-3, "precision": "float32", "log_every": 1,
+    }  # fmt: skip
+    return FinetuneSettings.model_validate(settings | changes)
+
+
+def proteins(count: int = 60, seed: int = 20260) -> InMemory:
+    stream = np.random.default_rng(seed)
+    lengths = stream.integers(5, 90, count)
+    return InMemory([encode(random_sequence(stream, int(n))) for n in lengths])
+
+
+def pretraining_case(name: str) -> tuple[PretrainSettings, MaskedLanguageModel, object]:
+    """Settings, model and objective by the name of an objective."""
+    if name == "inverse":
+        settings = pretraining(draw="inverse_frequency", loss_weights="inverse_frequency")
+    else:
+        teacher = "other" if name == "distillation" else None
+        settings = pretraining(objective=name, teacher=teacher)
+    counts = np.zeros(33, dtype=np.int64)
+    counts[4:24] = np.arange(1, 21)
+    model = untrained(settings)
+    if name == "distillation":
+        torch.manual_seed(77)
+        teacher = MaskedLanguageModel(NETWORK)
+        objective = Distillation(MaskedLanguageModelling(0.15, 0.8, 0.1), teacher, 2.0)
+    else:
+        objective = objective_of(settings, counts)
+    if isinstance(objective, ReplacedTokens):
+        objective.equip(model)
+    return settings, model, objective
+
+
+def finetuning_case(name: str) -> tuple[FinetuneSettings, Classifier, object]:
+    """The same for fine-tuning."""
+    several, rows = name == "several", 60
+    settings = finetuning(layer_weights=several)
+    torch.manual_seed(5)
+    model = Classifier(NETWORK, 6, settings, {"clan": 3} if several else {})
+    labels = {"head": torch.arange(rows) % 6, "clan": torch.arange(rows) % 4 - 1}
+    if several:
+        return settings, model, SeveralLabels(labels, {"head": 1.0, "clan": 0.5})
+    task = Classification(labels["head"])
+    if name == "regulariser":
+        model.auxiliary["tokens"] = TokenHead(NETWORK)
+        task = WithRegulariser(task, TokenRegulariser(0.15, 0.8, 0.1), 0.5)
+    return settings, model, task
+
+
+def case(name: str):
+    return pretraining_case(name) if name in PRETRAINING else finetuning_case(name)
+
+
+def run(settings, model, objective, sequences, folder, steps=12, **options) -> Metrics:
+    """Train; the state lies in ``folder``."""
+    return train(
+        model, objective, sequences, settings, steps=steps,
+        plan=BatchPlan(sequences.lengths, 512, 64, settings.seed),
+        optimizer=make_optimizer([(model, 1.0)], settings),
+        state=StateFolder(folder, {"run": settings.model_dump()}), **options,
+    )  # fmt: skip
+
+
+def curve(name: str, folder) -> list[float]:
+    """Training losses of an objective's first steps."""
+    return run(*case(name), proteins(), folder, steps=8).table()["loss"].tolist()
+
+
+def main() -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        curves = {
+            name: [round(x, 6) for x in curve(name, Path(folder) / name)]
+            for name in (*PRETRAINING, *FINETUNING)
+        }
+    GOLDEN.parent.mkdir(exist_ok=True)
+    GOLDEN.write_text(json.dumps(curves, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

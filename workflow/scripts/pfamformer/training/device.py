@@ -1,0 +1,37 @@
+"""Where training runs and in which number format, and the seeds of its random choices."""
+
+from __future__ import annotations
+
+import torch
+
+
+def prepare_device(threads: int) -> torch.device:
+    """The GPU if there is one, else the CPU with this many threads."""
+    torch.set_num_threads(threads)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def number_format(precision: str, device: torch.device) -> torch.dtype:
+    """The format of matrix products; ``auto`` is bfloat16 where the processor computes it."""
+    if precision == "auto":
+        native = (
+            torch.cuda.is_bf16_supported()
+            if device.type == "cuda"
+            else torch.cpu._is_avx512_bf16_supported()
+        )
+        precision = "bfloat16" if native else "float32"
+    return getattr(torch, precision)
+
+
+def autocast(precision: str, device: torch.device) -> torch.autocast:
+    """Matrix products in :func:`number_format`, weights in float32."""
+    dtype = number_format(precision, device)
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+
+
+def hash_of(seed: int, step: int) -> int:
+    """A 63-bit seed for one step (SplitMix64's finaliser): neighbouring steps are unrelated."""
+    value = (seed * 0x9E3779B97F4A7C15 + (step + 1) * 0xBF58476D1CE4E5B9) % 2**64
+    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    value = (value ^ (value >> 27)) * 0x94D049BB133111EB % 2**64
+    return (value ^ (value >> 31)) >> 1
