@@ -105,10 +105,11 @@ def test_trouble_of_the_moment_is_waited_for(server, tmp_path, status):
     assert get(wanted(server), tmp_path) == CONTENT
 
 
-def test_lasting_trouble_ends_after_bounded_attempts(server, tmp_path):
-    server.always[f"/{FILE}"] = Fault(503)
+@pytest.mark.parametrize("status", [416, 503])
+def test_lasting_trouble_ends_after_bounded_attempts(server, tmp_path, status):
+    server.always[f"/{FILE}"] = Fault(status)
     said = refused(wanted(server), tmp_path)
-    assert "3 attempts in a row brought nothing" in said and "HTTP 503" in said
+    assert "3 attempts in a row brought nothing" in said and f"HTTP {status}" in said
     assert starts(server) == [0, 0, 0]
 
 
@@ -247,6 +248,14 @@ def test_announced_size_that_is_not_the_expected_one(server, mirror, tmp_path):
     assert "has 1,000 bytes, expected 300,000" in said
     server.always[f"/{FILE}"] = Fault(content=b"")
     assert "has 0 bytes" in refused(wanted(server, size=len(CONTENT)), tmp_path)
+
+
+def test_a_length_that_was_not_announced_is_checked_at_the_end(server, mirror, tmp_path):
+    server.always[f"/{FILE}"] = Fault(content=CONTENT[:1000], chunked=True)
+    known = wanted(server, mirror, checksum=None, size=len(CONTENT))
+    assert get(known, tmp_path) == CONTENT
+    said = refused(wanted(server, checksum=None, size=len(CONTENT)), tmp_path)
+    assert "arrived whole 2 times" in said and "has 1,000 bytes, expected 300,000" in said
 
 
 def test_disk_full_while_writing(server, tmp_path):

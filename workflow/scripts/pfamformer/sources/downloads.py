@@ -83,29 +83,36 @@ def fetch(
     size = expected.size if expected else download.size
     checksum = expected.checksum if expected else None
     partial = Partial(Path(state) / f"{download.name}.part", f"{download.path} {checksum}")
-    mirrors = _Mirrors(download)
+    arrival = _Arrival(download, partial, size=size, verified=checksum is not None)
     for _ in range(_passes(download)):
         try:
-            _complete(partial, mirrors, size=size, verified=checksum is not None, transfer=transfer)
+            arrival.complete(transfer)
         except OSError as error:
-            raise _full(partial, error) if _is_full(error) else error from error
-        found = checksum and checksum_of(partial.path, checksum.partition(":")[0])
-        if found == checksum:
+            if not _is_full(error):
+                raise
+            raise _full(partial, error) from error
+        wrong = _wrong(partial, size, checksum)
+        if wrong is None:
             if checksum is None:
                 log.info("%s: no checksum is known; only its length was checked", download.name)
             _move(partial, Path(destination))
             return
-        log.info(
-            "%s: %s arrived, expected %s: once more from the start", download.name, found, checksum
-        )
-        partial.discard()
-        mirrors.next()
+        log.info("%s: %s: once more from the start", download.name, wrong)
+        arrival.start_again()
+        arrival.mirrors.next()
     raise InputError(
         download.name,
-        f"arrived whole {_passes(download)} times from {', '.join(download.urls)} "
-        f"with another checksum ({found}, expected {checksum})",
+        f"arrived whole {_passes(download)} times from {', '.join(download.urls)}, but {wrong}",
         remedy=_stale(download, listing),
     )
+
+
+def _wrong(partial: Partial, size: int | None, checksum: str | None) -> str | None:
+    """What is wrong with the whole file, None if nothing is."""
+    if size is not None and partial.size != size:
+        return f"it has {partial.size:,} bytes, expected {size:,}"
+    found = checksum and checksum_of(partial.path, checksum.partition(":")[0])
+    return None if found == checksum else f"it is {found}, expected {checksum}"
 
 
 def _passes(download: Download) -> int:
@@ -162,7 +169,6 @@ class _Mirrors:
         if not self._not_resuming.issuperset(self._alive):
             self.next()
             return False
-        self._not_resuming.clear()
         return True
 
     @property
@@ -170,61 +176,84 @@ class _Mirrors:
         """Whether one of them would send the file, but only from its start."""
         return bool(self._not_resuming)
 
+    def start_again(self) -> None:
+        """There is no part any more that one of them could not continue."""
+        self._not_resuming.clear()
+
     @property
     def reasons(self) -> str:
         return "; ".join(f"{url} ({reason})" for url, reason in self._reasons.items())
 
 
-def _complete(
-    partial: Partial,
-    mirrors: _Mirrors,
-    *,
-    size: int | None,
-    verified: bool,
-    transfer: TransferSettings,
-) -> None:
-    """Let the file arrive until it is whole. Every new byte earns new attempts."""
-    jitter = random.Random(partial.path.name)
-    fruitless, furthest, restarted, sizes = 0, partial.size, False, []
-    while not _is_whole(partial, size):
-        wait = 0.0
-        try:
-            attempt(
-                mirrors.current, partial, expected=size, verified=verified, stall=transfer.stall
-            )
-            return
-        except NotResumableError as reason:
-            log.info("%s: %s", mirrors.current, reason)
-            if mirrors.cannot_resume():
-                partial.discard()
-            continue
-        except ResizedError as change:
-            log.info("%s: %s: once more from the start", mirrors.current, change)
-            sizes += [change.before, change.now]
-            partial.discard()
-            if len(sizes) > 2 * _MOST_RESIZES:
-                raise _unsteady(mirrors.current, sizes) from change
-            continue
-        except RefusedError as reason:
-            log.info("%s: %s", mirrors.current, reason)
-            mirrors.drop(reason)
-            continue
-        except CutOffError as reason:
-            log.info("%s: %s after %s", mirrors.current, reason, shown(partial.size))
-            mirrors.failed(reason)
-            wait = reason.wait
-        fruitless = 0 if partial.size > furthest else fruitless + 1
-        furthest = max(furthest, partial.size)
-        if fruitless >= transfer.attempts and mirrors.offer_a_fresh_start and not restarted:
-            fruitless, restarted = 0, True
-            partial.discard()
-        elif fruitless >= transfer.attempts:
-            raise InputError(
-                partial.path.name.removesuffix(".part"),
-                f"{fruitless} attempts in a row brought nothing: {mirrors.reasons}",
-                remedy=f"Check the connection and rerun: {shown(partial.size)} are kept",
-            )
-        time.sleep(_back_off(fruitless, wait, jitter, transfer))
+class _Arrival:
+    """A file on its way: the part that is here, who may bring the rest, and for how long to try."""
+
+    def __init__(
+        self, download: Download, partial: Partial, *, size: int | None, verified: bool
+    ) -> None:
+        self.mirrors = _Mirrors(download)
+        self._partial, self._size, self._verified = partial, size, verified
+        self._name = download.name
+        self._jitter = random.Random(download.name)
+        self._sizes: list[int] = []
+        self._fruitless, self._furthest, self._restarted = 0, partial.size, False
+
+    def complete(self, transfer: TransferSettings) -> None:
+        """Let the file arrive until it is whole. Every new byte earns new attempts."""
+        self._fruitless, self._furthest, self._restarted = 0, self._partial.size, False
+        while not _is_whole(self._partial, self._size):
+            url = self.mirrors.current
+            try:
+                attempt(
+                    url,
+                    self._partial,
+                    expected=self._size,
+                    verified=self._verified,
+                    stall=transfer.stall,
+                )
+                return
+            except NotResumableError as reason:
+                log.info("%s: %s", url, reason)
+                if self.mirrors.cannot_resume():
+                    self.start_again()
+            except ResizedError as change:
+                log.info("%s: %s: once more from the start", url, change)
+                self._resized(change)
+            except RefusedError as reason:
+                log.info("%s: %s", url, reason)
+                self.mirrors.drop(reason)
+            except CutOffError as reason:
+                log.info("%s: %s after %s", url, reason, shown(self._partial.size))
+                self.mirrors.failed(reason)
+                self._cut_off(reason.wait, transfer)
+
+    def start_again(self) -> None:
+        """Forget what has arrived."""
+        self._partial.discard()
+        self.mirrors.start_again()
+
+    def _resized(self, change: ResizedError) -> None:
+        self._sizes += [change.before, change.now]
+        self.start_again()
+        if len(self._sizes) > 2 * _MOST_RESIZES:
+            raise _unsteady(self.mirrors.current, self._sizes) from change
+
+    def _cut_off(self, asked: float, transfer: TransferSettings) -> None:
+        """Wait, or give up."""
+        fruitful = self._partial.size > self._furthest
+        self._fruitless = 0 if fruitful else self._fruitless + 1
+        self._furthest = max(self._furthest, self._partial.size)
+        if self._fruitless >= transfer.attempts:
+            if self._restarted or not self.mirrors.offer_a_fresh_start:
+                raise InputError(
+                    self._name,
+                    f"{self._fruitless} attempts in a row brought nothing: {self.mirrors.reasons}",
+                    remedy=f"Check the connection and rerun: {shown(self._partial.size)} are kept",
+                )
+            # Only those who could continue the part are gone.
+            self._fruitless, self._restarted = 0, True
+            self.start_again()
+        time.sleep(_back_off(self._fruitless, asked, self._jitter, transfer))
 
 
 def _is_whole(partial: Partial, size: int | None) -> bool:

@@ -29,6 +29,15 @@ _REPORT_EVERY = 15
 _CONNECT = 30
 # Answers that another try cannot change. Others above 399 are the server's trouble of the moment.
 _FINAL = {400, 401, 403, 404, 405, 406, 407, 410, 414, 451}
+# Nor does another try change an address, or a certificate.
+_HOPELESS = {
+    pycurl.E_UNSUPPORTED_PROTOCOL,
+    pycurl.E_URL_MALFORMAT,
+    pycurl.E_TOO_MANY_REDIRECTS,
+    pycurl.E_SSL_PEER_CERTIFICATE,
+    pycurl.E_SSL_CACERT,
+    pycurl.E_SSL_CACERT_BADFILE,
+}
 FREE_SOME = (
     "Free some, or make results/ a link to a larger disk, and rerun: what has arrived is kept"
 )
@@ -304,7 +313,7 @@ def _explain(code: int, message: str, state: _Attempt) -> None:
         if state.status in _FINAL:
             raise RefusedError(f"HTTP {state.status}")
         raise CutOffError(f"HTTP {state.status}", _retry_after(state.headers.get("retry-after")))
-    if code in (pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_URL_MALFORMAT, pycurl.E_TOO_MANY_REDIRECTS):
+    if code in _HOPELESS:
         raise RefusedError(message)
     raise CutOffError(message or f"libcurl error {code}")
 
