@@ -29,7 +29,7 @@ def certificate(leaks):
     return {
         "parts": {"train": 100, "dev": 10, "test": 20},
         "leaking_rows": leaks,
-        "definition": {"min_identity": 0.25, "min_coverage_of_both": 0.8},
+        "definition": {"kind": "search", "min_identity": 0.25, "min_coverage_of_both": 0.8},
     }
 
 
@@ -95,6 +95,8 @@ def test_ids_of_two_figures_do_not_meet():
     svg = '<svg><path id="a"/><use xlink:href="#a"/><g clip-path="url(#a)"/></svg>'
     assert re.findall(r"one-a", with_own_ids(svg, "one")) == ["one-a"] * 3
     assert not re.search(r'["#]a"', with_own_ids(svg, "one"))
+    twice = '<svg><image id="a"/><image id="a"/></svg>'
+    assert with_own_ids(twice, "one") == '<svg><image id="one-a"/><image/></svg>'
 
 
 def test_shortcuts_are_left_out_of_the_rule_graph():

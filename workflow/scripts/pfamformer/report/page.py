@@ -51,8 +51,18 @@ def embedded_svg(path: Path) -> str:
 
 
 def with_own_ids(svg: str, prefix: str) -> str:
-    """An SVG whose ids, and the references to them, begin with ``prefix``: a page holds several."""
-    svg = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', svg)
+    """An SVG whose ids, and the references to them, begin with ``prefix``: a page holds several.
+
+    Equal images of a figure come with equal ids; only the first keeps it.
+    """
+    seen: set[str] = set()
+
+    def own(match: re.Match[str]) -> str:
+        first = match[1] not in seen
+        seen.add(match[1])
+        return f' id="{prefix}-{match[1]}"' if first else ""
+
+    svg = re.sub(r'\sid="([^"]+)"', own, svg)
     svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", svg)
     return re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', svg)
 

@@ -105,12 +105,16 @@ def _split(leakage: Mapping[str, Any]) -> Iterator[str]:
         for name, c in leakage.items()
     }
     definition = clustered["definition"]
+    similar = f"{100 * definition['min_identity']:.0f} % identity " + (
+        f"over {100 * definition['min_coverage_of_both']:.0f} % of both"
+        if definition["kind"] == "search"
+        else "in the seed alignment"
+    )
     leaks = clustered["leaking_rows"]
     yield (
         f"{'None' if leaks == 0 else f'{leaks:,}'} of the {held_out['clustered']:,} held-out "
         f"domains of the clustered split {'resembles' if leaks == 0 else 'resemble'} a training "
-        f"domain of its family ({100 * definition['min_identity']:.0f} % identity over "
-        f"{100 * definition['min_coverage_of_both']:.0f} % of both); in the random split "
+        f"domain of its family ({similar}); in the random split "
         f"{random['leaking_rows']:,} of {held_out['random']:,} do."
     )
 
