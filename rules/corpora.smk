@@ -5,12 +5,38 @@ SHARDS = {
     "pfam_proteins": ["all"],
     "uniparc": [f"p{i}" for i in UNIPARC_CHUNKS],
 }
+# Shards that one job of the certificate searches: 20 jobs for the 200 chunks of UniParc.
+CERTIFIED_TOGETHER = 10
+HOMOLOGUES = PROJECT.corpora.exclude_test_homologues
+LINCLUST = PROJECT.corpora.linclust
+HOMOLOGUE_DEFINITION = f"--definition '{HOMOLOGUES.model_dump_json()}'" if HOMOLOGUES else ""
+
+
+def corpus_files(wildcards):
+    """What the index of a corpus is joined from."""
+    folder, shards = f"{RESULTS}/corpora/{wildcards.corpus}", SHARDS[wildcards.corpus]
+    files = {"shards": [f"{folder}/shards/{shard}.json" for shard in shards]}
+    if HOMOLOGUES:
+        files["homologues"] = [f"{folder}/homologues/{shard}.parquet" for shard in shards]
+    if LINCLUST:
+        files["surplus"] = f"{folder}/surplus.parquet"
+    return files
+
+
+def certificate_files(wildcards):
+    batches = range(0, len(SHARDS[wildcards.corpus]), CERTIFIED_TOGETHER) if HOMOLOGUES else []
+    folder = f"{RESULTS}/corpora/{wildcards.corpus}/certificate"
+    return [f"{folder}/{start // CERTIFIED_TOGETHER}.json" for start in batches]
 
 
 rule corpora:
     """The corpora that the configured runs read."""
     input:
-        expand(f"{RESULTS}/corpora/{{corpus}}/train/index.json", corpus=CORPORA),
+        expand(
+            f"{RESULTS}/corpora/{{corpus}}/{{file}}",
+            corpus=CORPORA,
+            file=["train/index.json", "leakage.json"],
+        ),
 
 
 rule corpus_shard:
@@ -52,14 +78,68 @@ rule corpus_shard:
         " --name {wildcards.shard} --folder {params.folder} 2> {log}"
 
 
+rule corpus_homologues:
+    """Training sequences of a shard that hold a homologue of a held-out domain."""
+    input:
+        shard=f"{RESULTS}/corpora/{{corpus}}/shards/{{shard}}.json",
+        held_out=f"{RESULTS}/splits/clustered/held_out.parquet",
+        code=code("corpus_homologues"),
+    output:
+        f"{RESULTS}/corpora/{{corpus}}/homologues/{{shard}}.parquet",
+    log:
+        f"{LOGS}/corpus_homologues/{{corpus}}.{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/corpus_homologues/{{corpus}}.{{shard}}.tsv"
+    conda:
+        "../envs/mmseqs2.yaml"
+    threads: need("search", "threads")
+    resources:
+        mem_mb=need("search", "mem_mb"),
+        runtime=need("search", "runtime"),
+    params:
+        code=code_digest("corpus_homologues"),
+        folder=lambda wildcards: f"{RESULTS}/corpora/{wildcards.corpus}/train",
+        definition=HOMOLOGUE_DEFINITION,
+    shell:
+        "python {input.code[0]} --shard {input.shard} --folder {params.folder}"
+        " --held-out {input.held_out} {params.definition} --threads {threads}"
+        " --output {output} 2> {log}"
+
+
+rule corpus_clusters:
+    """Linclust clusters of a corpus, and the members beyond the first few of each."""
+    input:
+        shards=lambda wildcards: corpus_files(wildcards)["shards"],
+        code=code("corpus_clusters"),
+    output:
+        f"{RESULTS}/corpora/{{corpus}}/surplus.parquet",
+    log:
+        f"{LOGS}/corpus_clusters/{{corpus}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/corpus_clusters/{{corpus}}.tsv"
+    conda:
+        "../envs/mmseqs2.yaml"
+    threads: need("search", "threads")
+    resources:
+        mem_mb=need("search", "mem_mb"),
+        runtime=need("search", "runtime"),
+    params:
+        code=code_digest("corpus_clusters"),
+        folder=lambda wildcards: f"{RESULTS}/corpora/{wildcards.corpus}/train",
+        settings=" ".join(
+            f"--{key.replace('_', '-')} {value}"
+            for key, value in (LINCLUST.model_dump() if LINCLUST else {}).items()
+        ),
+    shell:
+        "python {input.code[0]} --shards {input.shards} --folder {params.folder}"
+        " {params.settings} --threads {threads} --output {output} 2> {log}"
+
+
 rule corpus_index:
     """The indexes of a corpus: its shards in order, with counts and checksums; duplicates
-    between shards are marked."""
+    between shards, homologues of held-out domains and surplus members of clusters are marked."""
     input:
-        shards=lambda wildcards: [
-            f"{RESULTS}/corpora/{wildcards.corpus}/shards/{shard}.json"
-            for shard in SHARDS[wildcards.corpus]
-        ],
+        unpack(corpus_files),
         code=code("corpus_index"),
     output:
         train=f"{RESULTS}/corpora/{{corpus}}/train/index.json",
@@ -75,5 +155,64 @@ rule corpus_index:
     params:
         code=code_digest("corpus_index"),
         folder=lambda wildcards, output: str(Path(output.train).parents[1]),
+        left_out=lambda wildcards, input: " ".join(
+            f"--{key} {input[key]}" for key in ("homologues", "surplus") if key in input.keys()
+        ),
     shell:
-        "python {input.code[0]} --shards {input.shards} --folder {params.folder} 2> {log}"
+        "python {input.code[0]} --shards {input.shards} {params.left_out}"
+        " --folder {params.folder} 2> {log}"
+
+
+rule corpus_certificate:
+    """A search of held-out domains in what is left of a corpus, some shards at a time."""
+    input:
+        index=f"{RESULTS}/corpora/{{corpus}}/train/index.json",
+        held_out=f"{RESULTS}/splits/clustered/held_out.parquet",
+        code=code("corpus_certificate"),
+    output:
+        f"{RESULTS}/corpora/{{corpus}}/certificate/{{batch}}.json",
+    log:
+        f"{LOGS}/corpus_certificate/{{corpus}}.{{batch}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/corpus_certificate/{{corpus}}.{{batch}}.tsv"
+    wildcard_constraints:
+        batch=r"\d+",
+    conda:
+        "../envs/mmseqs2.yaml"
+    threads: need("search", "threads")
+    resources:
+        mem_mb=need("search", "mem_mb"),
+        runtime=need("search", "runtime"),
+    params:
+        code=code_digest("corpus_certificate"),
+        size=CERTIFIED_TOGETHER,
+        definition=HOMOLOGUE_DEFINITION,
+    shell:
+        "python {input.code[0]} --index {input.index} --batch {wildcards.batch}"
+        " --size {params.size} --held-out {input.held_out} {params.definition}"
+        " --threads {threads} --output {output} 2> {log}"
+
+
+rule corpus_leakage:
+    """The certificate of a corpus against the held-out domains."""
+    input:
+        index=f"{RESULTS}/corpora/{{corpus}}/train/index.json",
+        held_out=f"{RESULTS}/splits/clustered/held_out.parquet",
+        found=certificate_files,
+        code=code("corpus_leakage"),
+    output:
+        f"{RESULTS}/corpora/{{corpus}}/leakage.json",
+    log:
+        f"{LOGS}/corpus_leakage/{{corpus}}.log",
+    conda:
+        "../envs/mmseqs2.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    params:
+        code=code_digest("corpus_leakage"),
+        definition=HOMOLOGUE_DEFINITION,
+    shell:
+        "python {input.code[0]} --index {input.index} --held-out {input.held_out}"
+        " --found {input.found} {params.definition} --output {output} 2> {log}"

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from Bio import SeqIO
 
-from conftest import random_sequence, run_script
+from conftest import mutate, random_sequence, run_script
+from pfamformer.config import HomologueSettings
 from pfamformer.errors import InputError
+from pfamformer.families.clusters import beyond, surplus_members
 from pfamformer.families.corpora import (
     HeldOut,
     Limits,
@@ -18,10 +20,11 @@ from pfamformer.families.corpora import (
 )
 from pfamformer.families.corpus_index import join_shards
 from pfamformer.families.corpus_shard import write_domain_shard, write_protein_shard
+from pfamformer.families.homologues import certify_shards, homologues, join_certificates
 from pfamformer.sequences.alphabet import decode, encode
 from pfamformer.sequences.blocks import blocks_of, drawn
 from pfamformer.sequences.fasta_blocks import fasta_blocks
-from pfamformer.sequences.shards import TokenShards
+from pfamformer.sequences.shards import MappedShard, TokenShards, write_shard
 from pfamformer.tables import write_table
 
 
@@ -211,3 +214,58 @@ def test_memory_does_not_grow_with_the_file(tmp_path, stream):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.1 * peaks[0]
+
+
+def test_homologues_of_held_out_domains_leave_a_corpus_and_the_certificate_agrees(tmp_path, stream):
+    domains = [random_sequence(stream, 100) for _ in range(3)]
+    held_out = pd.DataFrame({"id": ["a", "b", "c"], "sequence": domains})
+    proteins = [random_sequence(stream, 250) for _ in range(30)]
+    # Half of the residues redrawn: no stretch of the domain is left that a text search would find.
+    far = [random_sequence(stream, 40) + mutate(stream, d, 0.5) + "MKV" for d in domains]
+    short = [random_sequence(stream, 90) + mutate(stream, domains[0][:50], 0.2)]
+    sequences = [*proteins[:10], *far, *short, *proteins[10:]]
+    assert not HeldOut(domains).contained_in(one_block(sequences)).any()
+    entry = write_shard(tmp_path / "train", "p1", sequences)
+    settings = HomologueSettings(prefilter="none", min_bits=30)
+    before = certify_shards(tmp_path / "train", [entry], held_out, settings, 1)
+    assert (before["sequences"], before["leaking_sequences"]) == (34, 3)
+    assert {e["sequence"] for e in before["examples"]} == {10, 11, 12}
+
+    found = homologues(MappedShard(tmp_path / "train", entry), held_out, settings, 1)
+    assert found["row"].tolist() == [10, 11, 12] and found["domain"].tolist() == ["a", "b", "c"]
+    valid = write_shard(tmp_path / "valid", "p1", [])
+    counts = dict.fromkeys(("read", "kept"), 34) | {"holds_held_out_domain": 0}
+    rows = {"homologue_of_held_out": {"p1": found["row"].to_numpy()}}
+    joined = join_shards(tmp_path, [{"counts": counts, "train": entry, "valid": valid}], rows)
+    assert (joined["homologue_of_held_out"], joined["kept"]) == (3, 31)
+    index = TokenShards(tmp_path / "train").index
+    after = certify_shards(tmp_path / "train", index["shards"], held_out, settings, 1)
+    assert (after["sequences"], after["leaking_sequences"]) == (31, 0)
+    whole = join_certificates([before, after], settings, 3, index["selection"])
+    assert (whole["leaking_sequences"], whole["left_out_as_homologue"]) == (3, 3)
+    assert join_certificates([], None, 3, index["selection"])["leaking_sequences"] is None
+
+
+@pytest.mark.parametrize("members", [1, 2, 5])
+def test_members_beyond_the_first_distinct_ones_agree_with_pandas(stream, members):
+    clusters, hashes = stream.integers(0, 12, 200), stream.integers(0, 40, 200).astype(np.uint64)
+    frame = pd.DataFrame({"cluster": clusters, "hash": hashes})
+    rank = frame.groupby("cluster")["hash"].rank(method="dense")
+    assert np.array_equal(beyond(clusters, hashes, members), rank > members)
+
+
+def test_linclust_leaves_one_sequence_of_each_cluster(tmp_path, stream):
+    ancestors = [random_sequence(stream, 150) for _ in range(12)]
+    sequences = [mutate(stream, a, 0.05) for a in ancestors for _ in range(4)]
+    order = stream.permutation(len(sequences))
+    shuffled = [sequences[i] for i in order]
+    shards = [
+        write_shard(tmp_path, "p1", shuffled[:20]),
+        write_shard(tmp_path, "p2", shuffled[20:]),
+    ]
+    lost = surplus_members(
+        tmp_path, shards, min_identity=0.5, min_coverage=0.8, members=1, threads=1
+    )
+    gone = {int(row) + 20 * (shard == "p2") for shard, row in lost.itertuples(index=False)}
+    kept = [order[i] // 4 for i in range(48) if i not in gone]
+    assert sorted(kept) == list(range(12))

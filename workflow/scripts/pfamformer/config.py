@@ -237,6 +237,38 @@ class LocalisationSettings(Settings):
     )  # fmt: skip
 
 
+class HomologueSettings(Settings):
+    """What a homologue of a held-out domain is."""
+
+    min_identity: float = setting("Identity of the aligned columns", "share", 0.25, gt=0, le=1)
+    min_coverage: float = setting(
+        "Share of the held-out domain that the alignment must cover", "share", 0.8, ge=0, le=1
+    )
+    min_bits: float = setting(
+        "Score of the alignment; unlike an E-value it does not depend on the corpus. 50 bits are "
+        "significant in databases of any size",
+        "bits", 50.0, ge=20, le=10_000,
+    )  # fmt: skip
+    prefilter: Literal["kmer", "ungapped", "none"] = setting(
+        "How homologues are searched: 'kmer' is MMseqs2's usual search, "
+        "'ungapped' keeps the best ungapped diagonals, 'none' aligns everything (exact)",
+        default="kmer",
+    )
+
+
+class LinclustSettings(Settings):
+    """Clusters of a corpus, of which only some members are read."""
+
+    min_identity: float = setting("Identity within a cluster", "share", 0.5, gt=0, le=1)
+    min_coverage: float = setting(
+        "Share of both sequences that the alignment must cover", "share", 0.8, ge=0, le=1
+    )
+    members: int = setting(
+        "Distinct sequences of each cluster that are read, chosen by their hashes", "sequences", 1,
+        ge=1, le=1_000_000,
+    )  # fmt: skip
+
+
 class CorporaSettings(Settings):
     """Token shards for pretraining."""
 
@@ -255,6 +287,16 @@ class CorporaSettings(Settings):
     )  # fmt: skip
     valid_share: float = setting(
         "Share of protein sequences kept for validation", "share", 0.01, gt=0, lt=0.5
+    )
+    exclude_test_homologues: HomologueSettings | None = setting(
+        "Training sequences with a homologue of a held-out domain are left out; null: only those "
+        "that hold such a domain letter by letter",
+        default=None,
+    )
+    linclust: LinclustSettings | None = setting(
+        "Training sequences are clustered (MMseqs2 Linclust) and clusters sampled alike; null: all "
+        "sequences are read",
+        default=None,
     )
 
 

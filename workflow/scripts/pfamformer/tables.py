@@ -35,6 +35,11 @@ SCHEMAS: dict[str, pa.Schema] = {
         ],
         "proteins": [("protein", _TEXT), ("sequence", _TEXT)],
         "components": [("id", _TEXT), ("family", _TEXT), ("component", _WHOLE)],
+        "homologues": [
+            ("row", pa.int64()), ("domain", _TEXT), ("identity", _REAL), ("coverage", _REAL),
+            ("bits", _REAL),
+        ],
+        "surplus": [("shard", _TEXT), ("row", pa.int64())],
         "split_summary": [
             ("family", _TEXT), ("rows", _WHOLE), ("components", _WHOLE),
             ("largest_component", _WHOLE), ("train", _WHOLE), ("dev", _WHOLE), ("test", _WHOLE),

@@ -10,7 +10,7 @@ import numpy as np
 
 from pfamformer.command import log
 from pfamformer.families.corpora import duplicates
-from pfamformer.sequences.shards import check_shard, write_dropped, write_index
+from pfamformer.sequences.shards import check_shard, mapped, write_dropped, write_index
 
 PARTS = ("train", "valid")
 
@@ -35,7 +35,7 @@ def join_shards(
         shards[part] = [entry[part] for entry in entries]
         for shard in shards[part]:
             check_shard(folder / part, shard, checksums=True)
-        hashes = [_hashes(folder / part, shard) for shard in shards[part]]
+        hashes = [mapped(folder / part / f"{s['name']}.hashes", "<u8") for s in shards[part]]
         reasons = {"duplicate": dict(zip(_names(shards[part]), duplicates(hashes), strict=True))}
         if part == "train":
             reasons |= surplus
@@ -51,12 +51,6 @@ def join_shards(
 
 def _names(shards: list[dict[str, Any]]) -> list[str]:
     return [shard["name"] for shard in shards]
-
-
-def _hashes(folder: Path, shard: dict[str, Any]) -> np.ndarray:
-    empty = np.zeros(0, np.uint64)
-    path = folder / f"{shard['name']}.hashes"
-    return np.memmap(path, "<u8", "r") if shard["sequences"] else empty
 
 
 def _drop(

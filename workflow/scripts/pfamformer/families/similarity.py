@@ -28,6 +28,7 @@ ANY_EVALUE = "1e9"
 # Targets of a query that the k-mer prefilter lets through: MMseqs2's default.
 MAX_TARGETS = 300
 Prefilter = Literal["kmer", "ungapped", "none"]
+PREFILTERS = {"kmer": 0, "ungapped": 1, "none": 2}
 _COLUMNS = "query,target,fident,qcov,tcov,nident"
 _NAMES = ["query", "target", "identity", "query_coverage", "target_coverage", "identical"]
 
@@ -57,11 +58,13 @@ def _mmseqs(*arguments: object, threads: int = 0, folder: Path | None = None) ->
         )
 
 
-def _write_numbered(path: Path, sequences: Iterable[str]) -> None:
+def _write_numbered(path: Path, sequences: Iterable[str]) -> int:
     # Row numbers instead of names: MMseqs2 rewrites names that hold '|' or spaces.
+    number = -1
     with open(path, "w", encoding="ascii") as out:
         for number, sequence in enumerate(sequences):
             out.write(f">{number}\n{sequence}\n")
+    return number + 1
 
 
 def _read_numbered(path: Path) -> pd.DataFrame:
@@ -144,7 +147,6 @@ def search(
     Returns:
         As :meth:`Aligner.align`: numbers of query and target, in their own order.
     """
-    mode = {"kmer": 0, "ungapped": 1, "none": 2}[prefilter]
     # Without a prefilter every target must be let through; else MMseqs2's own bound is kept.
     most = MAX_TARGETS if prefilter == "kmer" else len(targets)
     with tempfile.TemporaryDirectory(prefix="pfamformer-mmseqs-") as name:
@@ -154,14 +156,81 @@ def search(
             _mmseqs("createdb", folder / f"{role}.fasta", folder / role, "--shuffle", 0)
         _mmseqs(
             "search", folder / "queries", folder / "targets", folder / "found", folder / "tmp",
-            "-a", "--alignment-mode", 3, "-e", ANY_EVALUE, "--prefilter-mode", mode,
-            "--max-seqs", most, "-s", 7.5, threads=threads,
+            "-a", "--alignment-mode", 3, "-e", ANY_EVALUE,
+            "--prefilter-mode", PREFILTERS[prefilter], "--max-seqs", most, "-s", 7.5,
+            threads=threads,
         )  # fmt: skip
         _mmseqs(
             "convertalis", folder / "queries", folder / "targets", folder / "found",
             folder / "hits.tsv", "--format-output", _COLUMNS, threads=threads,
         )  # fmt: skip
         return _read_numbered(folder / "hits.tsv")
+
+
+def find_parts(
+    queries: Iterable[str],
+    targets: Iterable[str],
+    threads: int,
+    *,
+    prefilter: Prefilter,
+    sensitivity: float,
+    most: int,
+) -> pd.DataFrame:
+    """Local alignments of ``queries`` with ``targets``, one of which are parts of the other.
+
+    Args:
+        queries, targets: sequences; they are written to disk one by one, never held.
+        sensitivity: of the prefilter ``kmer``, 1 (fast) to 7.5 (finds most).
+        most: targets of a query that the prefilter lets through.
+
+    Returns:
+        Columns ``query``, ``target`` (numbers), ``identity`` (of aligned columns, 0–1),
+        ``query_coverage``, ``target_coverage`` (0–1), ``bits``.
+    """
+    columns = ["query", "target", "identity", "query_coverage", "target_coverage", "bits"]
+    with tempfile.TemporaryDirectory(prefix="pfamformer-mmseqs-") as name:
+        folder = Path(name)
+        for role, sequences in (("queries", queries), ("targets", targets)):
+            if not _write_numbered(folder / f"{role}.fasta", sequences):
+                return pd.DataFrame({column: np.zeros(0, dtype=np.int64) for column in columns})
+            _mmseqs("createdb", f"{role}.fasta", role, "--shuffle", 0, folder=folder)
+        # Hits are judged in bits; an E-value of 10 keeps 50 bits up to 10^16 residue pairs.
+        _mmseqs(
+            "search", "queries", "targets", "found", "tmp", "-a", "--alignment-mode", 3, "-e", 10,
+            "--prefilter-mode", PREFILTERS[prefilter], "-s", sensitivity, "--max-seqs", most,
+            threads=threads, folder=folder,
+        )  # fmt: skip
+        _mmseqs(
+            "convertalis", "queries", "targets", "found", "hits.tsv",
+            "--format-output", "query,target,fident,qcov,tcov,bits", threads=threads, folder=folder,
+        )  # fmt: skip
+        return pd.read_csv(folder / "hits.tsv", sep="\t", names=columns)
+
+
+def linclust(
+    sequences: Iterable[str], *, min_identity: float, min_coverage: float, threads: int
+) -> np.ndarray:
+    """Cluster of each sequence by MMseqs2 Linclust, (sequences,): the number of its representative.
+
+    Args:
+        sequences: written to disk one by one, never held.
+        min_coverage: share of both sequences that the alignment must cover.
+    """
+    with tempfile.TemporaryDirectory(prefix="pfamformer-mmseqs-") as name:
+        folder = Path(name)
+        count = _write_numbered(folder / "all.fasta", sequences)
+        if not count:
+            return np.zeros(0, dtype=np.int64)
+        _mmseqs("createdb", "all.fasta", "db", "--shuffle", 0, folder=folder)
+        _mmseqs(
+            "linclust", "db", "clusters", "tmp", "--min-seq-id", min_identity, "-c", min_coverage,
+            threads=threads, folder=folder,
+        )  # fmt: skip
+        _mmseqs("createtsv", "db", "db", "clusters", "clusters.tsv", folder=folder)
+        pairs = pd.read_csv(folder / "clusters.tsv", sep="\t", header=None, dtype=np.int64)
+    found = np.arange(count)
+    found[pairs[1]] = pairs[0]
+    return found
 
 
 def find_neighbours(

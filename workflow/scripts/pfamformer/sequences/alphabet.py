@@ -29,6 +29,8 @@ for _letter in STANDARD + "XBUZO":
 _LOOKUP[ord("J")] = _LOOKUP[ord("j")] = INDEX["X"]
 #: The token of each byte of text, for ``bytes.translate``.
 TRANSLATION = _LOOKUP.tobytes()
+#: The letter of each token, the other way round; what is no residue becomes X.
+LETTERS = "".join(t if len(t) == 1 else "X" for t in TOKENS).encode().ljust(256, b"X")
 #: Tokens of residues that a sequence leaves open: any, Asx, Glx.
 AMBIGUOUS = tuple(INDEX[letter] for letter in "XBZ")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 
 from pfamformer.command import atomic_path
 from pfamformer.errors import InputError
-from pfamformer.sequences.alphabet import INVALID
+from pfamformer.sequences.alphabet import INVALID, LETTERS
 from pfamformer.sequences.blocks import BLOCK, Block, blocks_of
 
 # Above this size a whole corpus part is not read for its checksums whenever a job opens it (about
@@ -131,7 +131,7 @@ def write_dropped(folder: str | Path, shard: dict[str, Any], rows: np.ndarray) -
     raw = rows.astype("<u8").tobytes()
     with atomic_path(Path(folder) / f"{shard['name']}.dropped") as temporary:
         temporary.write_bytes(raw)
-    offsets = _mapped(Path(folder) / f"{shard['name']}.offsets", "<u8")
+    offsets = mapped(Path(folder) / f"{shard['name']}.offsets", "<u8")
     lost = int((offsets[rows + 1] - offsets[rows]).sum())
     return shard | {
         "dropped": len(rows),
@@ -140,7 +140,7 @@ def write_dropped(folder: str | Path, shard: dict[str, Any], rows: np.ndarray) -
     }
 
 
-def _mapped(path: Path, kind: str) -> np.ndarray:
+def mapped(path: Path, kind: str) -> np.ndarray:
     """A file as a memory-mapped array; an empty file cannot be mapped."""
     return np.memmap(path, kind, "r") if path.stat().st_size else np.zeros(0, kind)
 
@@ -182,11 +182,11 @@ class MappedShard:
 
     def __init__(self, folder: Path, shard: dict[str, Any]) -> None:
         path = lambda kind: folder / f"{shard['name']}.{kind}"  # noqa: E731
-        self.tokens = _mapped(path("tokens"), "u1")
-        self.offsets = _mapped(path("offsets"), "<u8")
+        self.tokens = mapped(path("tokens"), "u1")
+        self.offsets = mapped(path("offsets"), "<u8")
         dropped = shard.get("dropped", 0)
         self.rows: np.ndarray | None = None
-        self.dropped = _mapped(path("dropped"), "<u8") if dropped else np.zeros(0, "<u8")
+        self.dropped = mapped(path("dropped"), "<u8") if dropped else np.zeros(0, "<u8")
         if dropped:
             self.rows = np.delete(np.arange(shard["sequences"]), self.dropped.astype(np.int64))
 
@@ -198,6 +198,14 @@ class MappedShard:
     def __getitem__(self, index: int) -> np.ndarray:
         row = index if self.rows is None else int(self.rows[index])
         return self.tokens[int(self.offsets[row]) : int(self.offsets[row + 1])]
+
+    def texts(self) -> Iterator[str]:
+        """The sequences that are read, as letters (J comes back as X)."""
+        rows = range(len(self.offsets) - 1) if self.rows is None else self.rows.tolist()
+        offsets = self.offsets
+        for row in rows:
+            tokens = self.tokens[int(offsets[row]) : int(offsets[row + 1])].tobytes()
+            yield tokens.translate(LETTERS).decode("ascii")
 
     def residue_counts(self) -> np.ndarray:
         """How often each token occurs in what is read, (33,); a few megabytes at a time."""
