@@ -41,6 +41,17 @@ def test_every_target_can_be_planned(copy, configuration):
         assert planned.returncode == 0, (target, planned.stderr[-2000:])
 
 
+OVERLAYS = sorted(path.stem for path in (ROOT / "config" / "ablations").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_ablation_can_be_planned(copy, overlay):
+    files = ("--configfile", f"config/ablations/{overlay}.yaml")
+    planned = snakemake(copy, "ablation", "-n", *files)
+    assert planned.returncode == 0, planned.stderr[-2000:]
+    assert f"results/demo/ablations/{overlay}.tsv" in planned.stdout + planned.stderr
+
+
 def test_full_plan_is_short(copy):
     planned = snakemake(copy, "-n", "--configfile", "config/full.yaml")
     total, *_ = re.findall(r"^total\s+(\d+)$", planned.stdout + planned.stderr, re.M)
