@@ -52,18 +52,26 @@ EMBEDDED = PROJECT.sources.provider == "embedded"
 ORTHOLOGUES = PROJECT.analysis.orthologues or (
     f"{RESULTS}/analysis/serine_proteases.tsv" if EMBEDDED else None
 )
-if STRUCTURE_FILES:
+# A configured data set is larger than the embedded structures.
+DATA_SETS = {*PROJECT.tasks.tape, *PROJECT.tasks.files}
+CONTACT_TASK = "proteinnet" if "proteinnet" in DATA_SETS else "contacts"
+STATE_TABLE = (
+    f"{RESULTS}/tasks/secondary_structure/task.parquet"
+    if "secondary_structure" in DATA_SETS
+    else f"{RESULTS}/analysis/secondary_structure.parquet"
+)
+if STRUCTURE_FILES or "proteinnet" in DATA_SETS:
     ANALYSES["figure_14"] = ["weights", "task", "contacts"]
+if STRUCTURE_FILES or "secondary_structure" in DATA_SETS:
     ANALYSES["probe"] = ["weights", "structure"]
 if ORTHOLOGUES:
     ANALYSES["orthologues"] = ["weights", "orthologues"]
+CHAINS = f"--chains {PROJECT.analysis.sequences} --longest {PROJECT.analysis.longest_chain}"
 ANALYSIS_OPTIONS = {
     "figure_7": f"--draws {PROJECT.analysis.permutations}",
     "figure_8": f"--draws {PROJECT.analysis.permutations}",
-    "figure_14": (
-        f"--fitted {PROJECT.analysis.fitted_structures} --longest {PROJECT.analysis.longest_chain}"
-    ),
-    "probe": (f"--chains {PROJECT.analysis.sequences} --longest {PROJECT.analysis.longest_chain}"),
+    "figure_14": f"--fitted {PROJECT.analysis.fitted_structures} {CHAINS}",
+    "probe": CHAINS,
     "separation": (
         f"--per-family {PROJECT.analysis.per_family} --max-length {PROJECT.analysis.max_length}"
     ),
@@ -102,9 +110,9 @@ def analysed_files(wildcards):
         "frequencies": f"{folder}/prior.json",
         "course": f"{folder}/course.tsv",
         "attention": f"{folder}/attention.parquet",
-        "task": f"{RESULTS}/tasks/contacts/task.parquet",
-        "contacts": f"{RESULTS}/tasks/contacts/contacts.parquet",
-        "structure": f"{RESULTS}/analysis/secondary_structure.parquet",
+        "task": f"{RESULTS}/tasks/{CONTACT_TASK}/task.parquet",
+        "contacts": f"{RESULTS}/tasks/{CONTACT_TASK}/contacts.parquet",
+        "structure": STATE_TABLE,
         "orthologues": ORTHOLOGUES,
         "domains": f"{RESULTS}/domains/domains.parquet",
         "split": f"{RESULTS}/splits/clustered/split.parquet",

@@ -186,7 +186,9 @@ def test_structures_know_what_was_not_seen():
          "value": np.nan, "part": "test"}
     )  # fmt: skip
     contacts = pd.DataFrame({"id": ["a", "b"], "first": [1, 1], "second": [5, 2]})
-    (found,) = structures_of(task, contacts, 50)
+    (found,) = structures_of(task, contacts, max_length=50, most=9, seed=1)
+    assert len(structures_of(task, contacts, max_length=99, most=9, seed=1)) == 2
+    assert len(structures_of(task, contacts, max_length=99, most=1, seed=1)) == 1
     np.testing.assert_array_equal(found.tokens, encode("ACDEF"))
     assert found.contact[0, 4] and found.contact[4, 0] and found.contact.sum() == 2
     assert not found.known[2].any() and not found.known[:, 2].any()

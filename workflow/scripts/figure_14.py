@@ -18,12 +18,15 @@ def main() -> None:
     parser.add_argument("--task", required=True, help="task.parquet of the contacts")
     parser.add_argument("--contacts", required=True, help="contacts.parquet")
     parser.add_argument("--fitted", required=True, type=int, help="structures of the regression")
+    parser.add_argument("--chains", required=True, type=int, help="chains at most")
     parser.add_argument("--longest", required=True, type=int, help="residues of a chain at most")
     arguments = parser.parse_args()
     structures = structures_of(
         read_table("task", arguments.task),
         read_table("contacts", arguments.contacts),
-        arguments.longest,
+        max_length=arguments.longest,
+        most=arguments.chains,
+        seed=arguments.seed,
     )
     found = snapshots(arguments.steps, arguments.weights)
     device = prepare_device(1)

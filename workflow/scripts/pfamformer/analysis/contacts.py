@@ -51,11 +51,22 @@ class Structure:
         return np.abs(place[:, None] - place)
 
 
-def structures_of(task: pd.DataFrame, contacts: pd.DataFrame, max_length: int) -> list[Structure]:
-    """The chains of the ``task`` and ``contacts`` tables, without those longer than allowed."""
-    pairs = dict(list(contacts.groupby("id")))
+def structures_of(
+    task: pd.DataFrame, contacts: pd.DataFrame, *, max_length: int, most: int, seed: int
+) -> list[Structure]:
+    """Chains of the ``task`` and ``contacts`` tables, without those longer than allowed.
+
+    Of a data set with parts the training part is left out; of more than ``most`` chains as many are
+    drawn.
+    """
+    task = task[task["sequence"].str.len() <= max_length]
+    if (task["part"] != "train").any():
+        task = task[task["part"] != "train"]
+    if len(task) > most:
+        task = task.sample(most, random_state=seed).sort_index()
+    pairs = dict(list(contacts[contacts["id"].isin(task["id"])].groupby("id")))
     found = []
-    for row in task[task["sequence"].str.len() <= max_length].itertuples():
+    for row in task.itertuples():
         if row.id not in pairs:
             continue
         seen = np.array([letter == "+" for letter in row.label])
