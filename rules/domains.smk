@@ -14,7 +14,7 @@ rule parse_seed:
     input:
         seed=f"{RESULTS}/sources/Pfam-A.seed.gz",
         # Pfam's own list of clans, where the sources bring it; else the clans of the seed file.
-        clans=[path for path in SOURCE_FILES if path.endswith("/Pfam-A.clans.tsv.gz")],
+        clans=[path for path in SOURCE_FILES if path.endswith("Pfam-A.clans.tsv.gz")],
         code=code("parse_seed"),
     output:
         domains=f"{RESULTS}/domains/domains.parquet",

@@ -1,7 +1,7 @@
 # Where families, proteins, annotations and structures come from. All providers bring the same
 # files under the same names; nothing downstream knows which one it was.
 
-from pfamformer.sources.sites import downloads
+from pfamformer.sources.sites import downloads, what_is_fetched, where_it_is
 
 UNIPARC_CHUNKS = range(1, PROJECT.sources.uniparc_chunks + 1)
 STRUCTURES = {
@@ -33,28 +33,6 @@ elif PROJECT.sources.provider == "files":
         for path in sorted([*FOLDER.glob("Pfam-A.clans.tsv.gz"), *FOLDER.glob("*/*")])
         if path.parent == FOLDER or path.parent.name in FOLDERS
     ]
-
-
-def what_is_fetched(download):
-    """Arguments that say which file it is, whoever brings it."""
-    given = {
-        "--name": download.name,
-        "--path": download.path,
-        "--size": download.size,
-        "--checksum": download.checksum,
-        "--release": download.release,
-    }
-    return " ".join(f"{k} {shlex.quote(str(v))}" for k, v in given.items() if v is not None)
-
-
-def where_it_is(download):
-    """Arguments that say where it is and how patiently it is fetched."""
-    settings = PROJECT.sources.pfam
-    words = ["--urls", *download.urls]
-    words += ["--offline", settings.offline] if settings.offline else []
-    for key, value in settings.transfer:
-        words += [f"--{key.replace('_', '-')}", str(value)]
-    return shlex.join(words)
 
 
 rule sources:
@@ -245,7 +223,9 @@ elif PROJECT.sources.provider == "pfam":
         # nothing again.
         params:
             what=lambda wildcards: what_is_fetched(DOWNLOADS[wildcards.file]),
-            where=lambda wildcards, output: where_it_is(DOWNLOADS[wildcards.file]),
+            where=lambda wildcards, output: where_it_is(
+                DOWNLOADS[wildcards.file], PROJECT.sources.pfam
+            ),
             listing=lambda wildcards, input: f"--listing {input.listing}" if input.listing else "",
             state=f"{RESULTS}/state/downloads",
         shell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pfamformer.config import RemoteFile, SiteSettings, SourcesSettings
+    from pfamformer.config import PfamSettings, RemoteFile, SiteSettings, SourcesSettings
 
 _REQUIRED = ("Pfam-A.seed.gz", "pfamseq.gz")
 _UNIPARC = "uniparc/uniparc_active_p{}.fasta.gz"
@@ -41,6 +42,27 @@ class Download:
 def downloads(sources: SourcesSettings) -> dict[str, Download]:
     """All files of all sites by name, the lists of checksums among them."""
     return {download.name: download for download in _all(sources)}
+
+
+def what_is_fetched(download: Download) -> str:
+    """Arguments of ``download.py`` that say which file it is, whoever brings it."""
+    given = {
+        "--name": download.name,
+        "--path": download.path,
+        "--size": download.size,
+        "--checksum": download.checksum,
+        "--release": download.release,
+    }
+    return " ".join(f"{k} {shlex.quote(str(v))}" for k, v in given.items() if v is not None)
+
+
+def where_it_is(download: Download, settings: PfamSettings) -> str:
+    """Arguments of ``download.py`` that say where a file is and how patiently it is fetched."""
+    words = ["--urls", *download.urls]
+    words += ["--offline", settings.offline] if settings.offline else []
+    for key, value in settings.transfer:
+        words += [f"--{key.replace('_', '-')}", str(value)]
+    return shlex.join(words)
 
 
 def problems(sources: SourcesSettings, reads_uniparc: bool) -> list[str]:
