@@ -81,66 +81,6 @@ ITEMS += [f"{RESULTS}/tables/table_1.json", f"{RESULTS}/figures/figure_9.json"]
 ITEMS += expand(f"{RESULTS}/analysis/{{run}}/{{analysis}}.json", run=ANALYSED, analysis=ANALYSES)
 
 
-def snapshots_of(run):
-    """Weights of a pretraining run by step; step 0 is the untrained network."""
-    folder = f"{RESULTS}/pretrain/{run}"
-    return {
-        0: f"{folder}/untrained.safetensors",
-        PRETRAIN[run].steps: f"{folder}/weights.safetensors",
-    }
-
-
-def snapshot_files(wildcards):
-    """The weights of a run along training."""
-    return list(snapshots_of(wildcards.run).values())
-
-
-def snapshot_options(wildcards):
-    """The options that tell a script which weights to read."""
-    found = snapshots_of(wildcards.run)
-    return f"--weights {' '.join(found.values())} --steps {' '.join(map(str, found))}"
-
-
-def analysed_files(wildcards):
-    """The files of a run that an analysis reads, by option of its script."""
-    folder = f"{RESULTS}/analysis/{wildcards.run}"
-    known = {
-        "weights": snapshot_files(wildcards),
-        "posteriors": f"{folder}/posteriors.parquet",
-        "frequencies": f"{folder}/prior.json",
-        "course": f"{folder}/course.tsv",
-        "attention": f"{folder}/attention.parquet",
-        "task": f"{RESULTS}/tasks/{CONTACT_TASK}/task.parquet",
-        "contacts": f"{RESULTS}/tasks/{CONTACT_TASK}/contacts.parquet",
-        "structure": STATE_TABLE,
-        "orthologues": ORTHOLOGUES,
-        "domains": f"{RESULTS}/domains/domains.parquet",
-        "split": f"{RESULTS}/splits/clustered/split.parquet",
-    }
-    return {key: known[key] for key in ANALYSES[wildcards.analysis]}
-
-
-def analysis_options(wildcards, input):
-    """The options of an analysis: its files, and what it alone needs."""
-    keys = ANALYSES[wildcards.analysis]
-    files = [f"--{key} {input[key]}" for key in keys if key != "weights"]
-    weights = [snapshot_options(wildcards)] if "weights" in keys else []
-    budget = (
-        [f"--budget {PRETRAIN[wildcards.run].tokens_per_batch}"]
-        if wildcards.analysis in ("separation", "orthologues")
-        else []
-    )
-    own = ANALYSIS_OPTIONS.get(wildcards.analysis, "")
-    return " ".join([*files, *weights, *budget, own])
-
-
-def corpus_part(part):
-    """The index of one part of the corpus that a run reads."""
-    return lambda wildcards: (
-        f"{RESULTS}/corpora/{PRETRAIN[wildcards.run].corpus}/{part}/index.json"
-    )
-
-
 # snakemake figure_7 makes it for every analysed run.
 for TARGET in ANALYSES:
 

@@ -72,7 +72,7 @@ rule neighbours:
     params:
         code=code_digest("neighbours"),
         candidates=PROJECT.evaluation.candidates,
-        folder=f"{RESULTS}/baselines",
+        folder=lambda wildcards, output: str(Path(output[0]).parents[2]),
     shell:
         "python {input.code[0]} --domains {input.domains} --split {input.split}"
         " --candidates {params.candidates} --threads {threads} --output {params.folder}"

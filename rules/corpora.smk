@@ -12,23 +12,6 @@ LINCLUST = PROJECT.corpora.linclust
 HOMOLOGUE_DEFINITION = f"--definition '{HOMOLOGUES.model_dump_json()}'" if HOMOLOGUES else ""
 
 
-def corpus_files(wildcards):
-    """What the index of a corpus is joined from."""
-    folder, shards = f"{RESULTS}/corpora/{wildcards.corpus}", SHARDS[wildcards.corpus]
-    files = {"shards": [f"{folder}/shards/{shard}.json" for shard in shards]}
-    if HOMOLOGUES:
-        files["homologues"] = [f"{folder}/homologues/{shard}.parquet" for shard in shards]
-    if LINCLUST:
-        files["surplus"] = f"{folder}/surplus.parquet"
-    return files
-
-
-def certificate_files(wildcards):
-    batches = range(0, len(SHARDS[wildcards.corpus]), CERTIFIED_TOGETHER) if HOMOLOGUES else []
-    folder = f"{RESULTS}/corpora/{wildcards.corpus}/certificate"
-    return [f"{folder}/{start // CERTIFIED_TOGETHER}.json" for start in batches]
-
-
 rule corpora:
     """The corpora that the configured runs read."""
     input:

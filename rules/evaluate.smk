@@ -8,31 +8,6 @@ EMBEDDED = PROJECT.embedded()
 COMBINATIONS = PROJECT.combinations
 
 
-def folder_of(method):
-    """Where a method's predictions and scores on the clustered split lie."""
-    if method in FINETUNE:
-        return f"{RESULTS}/finetune/{method}"
-    if method in EMBEDDED:
-        run, kind = EMBEDDED[method]
-        return f"{RESULTS}/embedding/{run}/{kind}"
-    if method in COMBINATIONS:
-        return f"{RESULTS}/combinations/{method}"
-    return f"{RESULTS}/baselines/{method}/clustered"
-
-
-def about(method):
-    """How table 3 sorts a method."""
-    if method in FINETUNE:
-        return {"kind": "network", "start": FINETUNE[method].weights, "group": group_of(method)}
-    kinds = {"neighbour": EMBEDDED, "combination": COMBINATIONS, "baseline": BASELINES}
-    return {"kind": next(k for k, names in kinds.items() if method in names), "start": "none"}
-
-
-def unit_of(method):
-    """What a method's scores are measured in."""
-    return "nats" if method in FINETUNE else "cosine" if method in EMBEDDED else "bits"
-
-
 JUDGED = [
     *COMPARED,
     *(name for name, (run, _) in EMBEDDED.items() if run in COMPARED),

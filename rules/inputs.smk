@@ -71,3 +71,105 @@ def teacher_files(wildcards):
         "teacher_config": f"{RESULTS}/runs/{teacher}/config.json",
         "teacher": f"{RESULTS}/pretrain/{teacher}/weights.safetensors",
     }
+
+
+def corpus_files(wildcards):
+    """What the index of a corpus is joined from."""
+    folder, shards = f"{RESULTS}/corpora/{wildcards.corpus}", SHARDS[wildcards.corpus]
+    files = {"shards": [f"{folder}/shards/{shard}.json" for shard in shards]}
+    if HOMOLOGUES:
+        files["homologues"] = [f"{folder}/homologues/{shard}.parquet" for shard in shards]
+    if LINCLUST:
+        files["surplus"] = f"{folder}/surplus.parquet"
+    return files
+
+
+def certificate_files(wildcards):
+    batches = range(0, len(SHARDS[wildcards.corpus]), CERTIFIED_TOGETHER) if HOMOLOGUES else []
+    folder = f"{RESULTS}/corpora/{wildcards.corpus}/certificate"
+    return [f"{folder}/{start // CERTIFIED_TOGETHER}.json" for start in batches]
+
+
+def folder_of(method):
+    """Where a method's predictions and scores on the clustered split lie."""
+    if method in FINETUNE:
+        return f"{RESULTS}/finetune/{method}"
+    if method in EMBEDDED:
+        run, kind = EMBEDDED[method]
+        return f"{RESULTS}/embedding/{run}/{kind}"
+    if method in COMBINATIONS:
+        return f"{RESULTS}/combinations/{method}"
+    return f"{RESULTS}/baselines/{method}/clustered"
+
+
+def about(method):
+    """How table 3 sorts a method."""
+    if method in FINETUNE:
+        return {"kind": "network", "start": FINETUNE[method].weights, "group": group_of(method)}
+    kinds = {"neighbour": EMBEDDED, "combination": COMBINATIONS, "baseline": BASELINES}
+    return {"kind": next(k for k, names in kinds.items() if method in names), "start": "none"}
+
+
+def unit_of(method):
+    """What a method's scores are measured in."""
+    return "nats" if method in FINETUNE else "cosine" if method in EMBEDDED else "bits"
+
+
+def snapshots_of(run):
+    """Weights of a pretraining run by step; step 0 is the untrained network."""
+    folder = f"{RESULTS}/pretrain/{run}"
+    return {
+        0: f"{folder}/untrained.safetensors",
+        PRETRAIN[run].steps: f"{folder}/weights.safetensors",
+    }
+
+
+def snapshot_files(wildcards):
+    """The weights of a run along training."""
+    return list(snapshots_of(wildcards.run).values())
+
+
+def snapshot_options(wildcards):
+    """The options that tell a script which weights to read."""
+    found = snapshots_of(wildcards.run)
+    return f"--weights {' '.join(found.values())} --steps {' '.join(map(str, found))}"
+
+
+def analysed_files(wildcards):
+    """The files of a run that an analysis reads, by option of its script."""
+    folder = f"{RESULTS}/analysis/{wildcards.run}"
+    known = {
+        "weights": snapshot_files(wildcards),
+        "posteriors": f"{folder}/posteriors.parquet",
+        "frequencies": f"{folder}/prior.json",
+        "course": f"{folder}/course.tsv",
+        "attention": f"{folder}/attention.parquet",
+        "task": f"{RESULTS}/tasks/{CONTACT_TASK}/task.parquet",
+        "contacts": f"{RESULTS}/tasks/{CONTACT_TASK}/contacts.parquet",
+        "structure": STATE_TABLE,
+        "orthologues": ORTHOLOGUES,
+        "domains": f"{RESULTS}/domains/domains.parquet",
+        "split": f"{RESULTS}/splits/clustered/split.parquet",
+    }
+    return {key: known[key] for key in ANALYSES[wildcards.analysis]}
+
+
+def analysis_options(wildcards, input):
+    """The options of an analysis: its files, and what it alone needs."""
+    keys = ANALYSES[wildcards.analysis]
+    files = [f"--{key} {input[key]}" for key in keys if key != "weights"]
+    weights = [snapshot_options(wildcards)] if "weights" in keys else []
+    budget = (
+        [f"--budget {PRETRAIN[wildcards.run].tokens_per_batch}"]
+        if wildcards.analysis in ("separation", "orthologues")
+        else []
+    )
+    own = ANALYSIS_OPTIONS.get(wildcards.analysis, "")
+    return " ".join([*files, *weights, *budget, own])
+
+
+def corpus_part(part):
+    """The index of one part of the corpus that a run reads."""
+    return lambda wildcards: (
+        f"{RESULTS}/corpora/{PRETRAIN[wildcards.run].corpus}/{part}/index.json"
+    )
