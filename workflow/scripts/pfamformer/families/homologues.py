@@ -5,7 +5,9 @@ covers enough of the domain, and scores enough bits. (Identity alone would not d
 stretches reach 25 %.) The search that leaves out has the few held-out domains as queries.
 The certificate asks again the other way round, with what is left of the corpus as queries: other
 words of other sequences meet in the prefilter, so that one search cannot repeat what the other
-missed by chance. With prefilter ``none`` both are exact.
+missed by chance. With prefilter ``none`` both look at every pair. Scores differ by a bit or so
+between the directions (MMseqs2 corrects for the composition of the query), so a pair at the
+threshold may be found in one of them only: the certificate counts what is left and does not fail.
 """
 
 from __future__ import annotations
