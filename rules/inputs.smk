@@ -117,16 +117,22 @@ def unit_of(method):
 
 def snapshots_of(run):
     """Weights of a pretraining run by step; step 0 is the untrained network."""
-    folder = f"{RESULTS}/pretrain/{run}"
+    folder, settings = f"{RESULTS}/pretrain/{run}", PRETRAIN[run]
+    between = sorted(step for step in set(settings.snapshots) if 0 < step < settings.steps)
     return {
         0: f"{folder}/untrained.safetensors",
-        PRETRAIN[run].steps: f"{folder}/weights.safetensors",
+        **{step: f"{folder}/snapshots/step_{step:09d}.safetensors" for step in between},
+        # Imported weights that are taken as they are have no step of their own.
+        max(1, settings.steps): f"{folder}/weights.safetensors",
     }
 
 
 def snapshot_files(wildcards):
-    """The weights of a run along training."""
-    return list(snapshots_of(wildcards.run).values())
+    """The weights of a run along training; snapshots are one output, their folder."""
+    folder = f"{RESULTS}/pretrain/{wildcards.run}"
+    found = snapshots_of(wildcards.run)
+    ends = [found[0], found[max(found)]]
+    return ends + ([f"{folder}/snapshots"] if len(found) > 2 else [])
 
 
 def snapshot_options(wildcards):

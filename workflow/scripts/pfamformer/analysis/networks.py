@@ -39,7 +39,9 @@ class Snapshot:
             with safe_open(self.path, "pt") as file:
                 about = json.loads((file.metadata() or {})["about"])
             model = MaskedLanguageModel(NetworkSettings(**about["network"]))
-            model.load_state_dict(load_file(self.path))
+            found = load_file(self.path)
+            # Some objectives train parts beside the network, such as a generator.
+            model.load_state_dict({name: found[name] for name in model.state_dict()})
         except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
             raise InputError(
                 self.path,
