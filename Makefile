@@ -4,7 +4,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-unit test-slurm bench lint format rulegraph setup
+.PHONY: help demo test test-unit test-slurm bench bench-gpu lint format rulegraph setup
 
 CORES ?= $(shell nproc)
 VENV ?= .venv
@@ -36,6 +36,9 @@ test-slurm: setup ## Tests on a real SLURM
 bench: demo ## Ours against the peers: benchmarks/results/ (wants the machine for itself)
 	for program in $(filter-out benchmarks/common.py,$(wildcard benchmarks/*.py)); do \
 	    echo "== $$program"; python $$program $(QUICK); done
+
+bench-gpu: setup ## Training on the GPU against transformers: 8 minutes, unattended
+	python benchmarks/train_throughput.py --gpu
 
 lint: setup ## Style, workflow lint, drift of generated files
 	ruff check .

@@ -111,7 +111,7 @@ def run(settings, model, objective, sequences, folder, steps=12, **options) -> M
     """Train; the state lies in ``folder``."""
     return train(
         model, objective, sequences, settings, steps=steps,
-        plan=BatchPlan(sequences.lengths, 512, 64, settings.seed),
+        plan=BatchPlan(sequences.lengths, settings.tokens_per_batch, 64, settings.seed),
         optimizer=make_optimizer([(model, 1.0)], settings),
         state=StateFolder(folder, {"run": settings.model_dump()}), **options,
     )  # fmt: skip

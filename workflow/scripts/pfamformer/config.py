@@ -360,6 +360,11 @@ class TrainingSettings(Settings):
     activation_checkpointing: bool = setting(
         "Compute activations again in the backward pass instead of keeping them", default=False
     )
+    compile: bool = setting(
+        "Compile the layers (torch.compile): a minute or more at the start, meant for long runs on "
+        "GPUs",
+        default=False,
+    )
     weight_decay: float = setting("Decoupled weight decay", "per step", 0.01, ge=0, le=1)
     gradient_clip: float = setting("Largest gradient norm", "norm", 1.0, gt=0, le=1000)
     tokens_per_batch: int = setting(

@@ -142,6 +142,15 @@ class Encoder(nn.Module):
             x_TD = self._through(block, x_TD, place)
         return place.layout.unpack(self.norm(x_TD))
 
+    def compile_layers(self) -> None:
+        """Let torch.compile fuse what lies around the matrix products of each layer.
+
+        Where it cannot (no compiler, an operation it does not know), that part runs as before.
+        """
+        torch._dynamo.config.suppress_errors = True
+        for block in self.blocks:
+            block.compile(dynamic=True)
+
     def layers(self) -> Iterator[Block]:
         """The blocks in the order of computation, shared ones as often as they are used."""
         for layer in range(self.network.layers):

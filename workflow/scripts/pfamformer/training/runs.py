@@ -24,7 +24,7 @@ from pfamformer.methods.new_families import known_and_new
 from pfamformer.methods.outputs import SCORED, long_scores, parts_of, write_outputs
 from pfamformer.methods.priors import lend
 from pfamformer.model.classifier import Classifier
-from pfamformer.model.encoder import MaskedLanguageModel, TokenHead
+from pfamformer.model.encoder import Encoder, MaskedLanguageModel, TokenHead
 from pfamformer.model.esm2 import load_esm2, weight_files
 from pfamformer.sequences.alphabet import INDEX, STANDARD, encode
 from pfamformer.sequences.shards import TokenShards
@@ -146,7 +146,7 @@ def pretrain(
     if isinstance(objective, ReplacedTokens):
         objective.equip(model)
     model.to(device)
-    model.encoder.checkpointing = settings.activation_checkpointing
+    _prepare_encoder(model.encoder, settings)
     files = [corpus / part / "index.json" for part in ("train", "valid")]
     files += weight_files(settings.esm2) if settings.esm2 else []
     files += [teacher.weights] if teacher and teacher.weights else []
@@ -189,6 +189,13 @@ def pretrain(
         "valid_sequences": len(held_back),
     }
     finish(output, metrics, summary, state)
+
+
+def _prepare_encoder(encoder: Encoder, settings: TrainingSettings) -> None:
+    """How its layers are computed."""
+    encoder.checkpointing = settings.activation_checkpointing
+    if settings.compile:
+        encoder.compile_layers()
 
 
 def _corpus(folder: Path) -> tuple[TokenShards, TokenShards]:
@@ -338,7 +345,7 @@ def _start_from(model: Classifier, start: Trained, settings: FinetuneSettings) -
     """Put a pretrained encoder in, and its token head where that goes on learning."""
     pretrained = start.model()
     model.encoder.load_state_dict(pretrained.encoder.state_dict())
-    model.encoder.checkpointing = settings.activation_checkpointing
+    _prepare_encoder(model.encoder, settings)
     if settings.mlm_weight:
         head = TokenHead(start.settings.network)
         kept = pretrained.state_dict()
