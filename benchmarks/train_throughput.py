@@ -143,8 +143,8 @@ def measure(size: str, kind: str, results: Path, repeats: int, share: float) -> 
         "padding_default": padding(default), "padding_grouped": padding(grouped),
     }  # fmt: skip
     masked = MaskedLanguageModelling(0.15, 0.8, 0.1)
-    model, classifier = (MaskedLanguageModel(network),
-                         Classifier(network, CLASSES, settings_of("finetune", network)))  # fmt: skip
+    model = MaskedLanguageModel(network)
+    classifier = Classifier(network, CLASSES, settings_of("finetune", network))
     ways = {
         "pretraining": our_training(model, masked, settings_of("pretrain", network), sequences),
         "fine-tuning": our_training(
