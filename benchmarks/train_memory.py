@@ -1,4 +1,4 @@
-"""Peak memory of one training step per size of network and length of sequences, at one token budget.
+"""Peak memory of a training step by size of network and length of sequences, at one token budget.
 
 python benchmarks/train_memory.py
 """
