@@ -6,7 +6,7 @@ from pfamformer.analysis.probe import labelled, probe
 from pfamformer.command import run
 from pfamformer.report.probe import describe, draw
 from pfamformer.tables import read_table
-from pfamformer.training.loop import prepare_device
+from pfamformer.training.device import prepare_device
 
 
 def main() -> None:
