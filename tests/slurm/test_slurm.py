@@ -30,7 +30,7 @@ def cluster(tmp_path_factory):
         yield started
 
 
-def run(cluster, folder, *arguments, timeout=600):
+def run(cluster, folder, *arguments, timeout=1200):
     environment = os.environ | cluster.environment
     folders = [environment["PATH"], str(Path(sys.executable).parent)]
     environment["PATH"] = os.pathsep.join(folders)
@@ -48,7 +48,8 @@ def test_the_whole_workflow_through_the_profile(cluster, tmp_path):
     assert ended.returncode == 0, (ended.stdout + ended.stderr)[-4000:]
     assert (folder / "results/tiny/report.html").exists()
     table = pd.read_csv(folder / "results/tiny/tables/table_3.tsv", sep="\t")
-    assert table["accuracy"].notna().sum() == 4
+    judged = set(table.loc[table["accuracy"].notna(), "run"])
+    assert {"classic", "dropout", "dropout_random", "profile_hmm"} <= judged
     again = run(cluster, folder, "--configfile", "config/tiny.yaml", "-n", "--config", gpu)
     assert "Nothing to be done" in again.stdout + again.stderr
     # SLURM itself says what pretraining was given.
