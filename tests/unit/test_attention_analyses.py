@@ -180,6 +180,18 @@ def test_curves_are_means_over_structures(stream):
     assert found.loc[len(found) - 1, "structures"] == 0  # nothing attends with a weight of one
 
 
+def test_chance_is_the_precision_of_attending_everywhere(stream, tmp_path):
+    torch.manual_seed(2)
+    model = MaskedLanguageModel(NetworkSettings(layers=1, width=16, heads=2, feed_forward=16))
+    found = snapshot(model, tmp_path / "w.safetensors")
+    structures = [one_structure(stream, length) for length in (25, 60)]
+    curves, base, _ = contact_curves({"trained": found}, structures, torch.device("cpu"))
+    everywhere = curves[(curves["reading"] == "maximum") & (curves["network"] == "trained")]
+    for kind in KINDS:
+        first = everywhere[everywhere["kind"] == kind].iloc[0]
+        assert first["recall"] == 1 and first["precision"] == pytest.approx(base[kind])
+
+
 def test_structures_know_what_was_not_seen():
     task = pd.DataFrame(
         {"id": ["a", "b"], "sequence": ["ACDEF", "A" * 99], "label": ["++-++", "+" * 99],

@@ -50,7 +50,7 @@ def describe(table: pd.DataFrame) -> Item:
             "The study's picture holds: one mode where residues are masked, two where they are not."
             if one and two
             else "The study saw one mode at masked residues and two at unmasked ones; here there "
-            f"{_count(len(modes['masked']))} and {_count(len(modes['all']))}."
+            f"{_count(len(modes['masked']))} and {len(modes['all'])}."
         )
         + (
             " The network is surer of residues that it can see, as in the study."
