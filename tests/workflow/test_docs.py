@@ -92,15 +92,21 @@ def test_links_lead_somewhere(page):
             assert anchor in anchors(target), link
 
 
+def overlaid(below, above):
+    """Configuration files laid over each other, as Snakemake does it: section by section."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    return below | {key: overlaid(below.get(key), value) for key, value in above.items()}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_yaml_of_the_documentation_is_a_valid_configuration(page):
-    base = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    files = ["config.yaml"] + ["full.yaml"] * (page.name == "sources.md")
+    base: dict = {}
+    for file in files:
+        base = overlaid(base, yaml.safe_load((ROOT / "config" / file).read_text()))
     for block in blocks(page, "yaml"):
-        given = yaml.safe_load(block)
-        merged = {**base, **given}
-        for key in ("runs", "resources"):
-            merged[key] = {**base[key], **given.get(key, {})}
-        assert resolve(merged).runs
+        assert resolve(overlaid(base, yaml.safe_load(block))).runs
 
 
 def test_code_of_the_head_is_a_head_that_learns_its_ends():
