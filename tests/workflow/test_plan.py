@@ -36,9 +36,9 @@ def test_every_target_can_be_planned(copy, configuration):
     (copy / "data").mkdir(exist_ok=True)
     (copy / "data" / "domains.tsv.gz").touch()  # what own_families.yaml reads
     files = [] if configuration == "config" else ["--configfile", f"config/{configuration}.yaml"]
-    for target in TARGETS:
-        planned = snakemake(copy, target, "-n", *files)
-        assert planned.returncode == 0, (target, planned.stderr[-2000:])
+    # Together: one name that is unknown or cannot be made fails the whole plan, and says which.
+    planned = snakemake(copy, *TARGETS, "-n", *files)
+    assert planned.returncode == 0, planned.stderr[-2000:]
 
 
 OVERLAYS = sorted(path.stem for path in (ROOT / "config" / "ablations").glob("*.yaml"))
