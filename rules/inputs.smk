@@ -128,11 +128,14 @@ def snapshots_of(run):
 
 
 def snapshot_files(wildcards):
-    """The weights of a run along training; snapshots are one output, their folder."""
+    """The weights of a run along training; snapshots are one output, their folder.
+
+    A folder has no checksum, so that a copy would seem newer. It is made together with the last
+    weights, whose checksum counts."""
     folder = f"{RESULTS}/pretrain/{wildcards.run}"
     found = snapshots_of(wildcards.run)
     ends = [found[0], found[max(found)]]
-    return ends + ([f"{folder}/snapshots"] if len(found) > 2 else [])
+    return ends + ([ancient(f"{folder}/snapshots")] if len(found) > 2 else [])
 
 
 def snapshot_options(wildcards):
