@@ -50,6 +50,7 @@ def describe(entries: Sequence[Entry], families: pd.DataFrame) -> Item:
             )
     return Item(
         name="confusions",
+        target="family_analysis",
         section="families",
         title="Confused families",
         caption="Pairs of families that are confused on the test part, the most frequent first; "

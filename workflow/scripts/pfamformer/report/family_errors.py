@@ -99,6 +99,7 @@ def describe(table: pd.DataFrame) -> Item:
         )
     return Item(
         name="family_errors",
+        target="family_analysis",
         section="families",
         title="Errors by similarity to the training set and by size of the family",
         caption="Share of test domains that get a wrong family, with intervals over similarity "

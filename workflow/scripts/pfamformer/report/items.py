@@ -25,7 +25,7 @@ SECTIONS = {
     "split": "Split and leakage",
     "pretraining": "Pretraining",
     "families": "Families",
-    "localisation": "Where the domains are",
+    "locations": "Where the domains are",
     "analyses": "What the network has learnt",
     "function": "Function and fold",
     "ablations": "Ablations",

@@ -201,7 +201,7 @@ def describe(table: pd.DataFrame, slices: pd.DataFrame, settings: EvaluationSett
     ]
     return Item(
         name="localisation",
-        section="localisation",
+        section="locations",
         title="Domains on held-out proteins",
         caption="The shortest test proteins with several domains: known domains, then what each "
         "method says. In the table, precision and recall are at an overlap (intersection over "

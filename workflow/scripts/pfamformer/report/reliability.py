@@ -82,6 +82,7 @@ def describe(table: pd.DataFrame, drawn: str) -> Item:
     state = "over-confident" if row["temperature"] > 1 else "under-confident"
     return Item(
         name="reliability",
+        target="family_analysis",
         section="families",
         title="Calibration of the family probabilities",
         caption="a: accuracy against confidence in 15 bins of equal width; on the dashed line a "

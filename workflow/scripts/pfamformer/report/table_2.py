@@ -139,7 +139,7 @@ def describe(table: pd.DataFrame) -> Item:
         )
     return Item(
         name="table_2",
-        section="localisation",
+        section="locations",
         title="Table 2: domains located by reading a classifier",
         caption="Residues rightly said to be inside or outside of a domain, on whole proteins none "
         "of whose domains the network was trained on. Thresholds are fitted on proteins all of "
