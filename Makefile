@@ -10,6 +10,8 @@ CORES ?= $(shell nproc)
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
+# Unit tests share the cores, a file at a time, with one thread each; the others are one whole run.
+UNIT_TESTS := OMP_NUM_THREADS=1 pytest tests/unit --numprocesses $(CORES) --dist loadfile
 # No byte code beside the sources: the tree stays as git has it.
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -23,10 +25,11 @@ demo: setup ## The whole workflow on real proteins: results/demo/report.html (mi
 
 test: setup ## Every test
 	bash tests/system_packages.sh
-	pytest
+	$(UNIT_TESTS)
+	pytest --ignore tests/unit
 
 test-unit: setup ## The fast tests
-	pytest tests/unit
+	$(UNIT_TESTS)
 
 test-slurm: setup ## Tests on a real SLURM
 	bash tests/system_packages.sh

@@ -20,8 +20,9 @@ from pfamformer.report.published import TABLE_2
 from pfamformer.sequences.alphabet import encode
 from pfamformer.training.batches import collate
 
-# Proteins of a part that are read: enough for intervals of one or two percentage points.
-PROTEINS = 300
+# Proteins read to fit one threshold per reading, and to judge: enough for intervals of two or three
+# percentage points, at half a minute per network.
+FITTING, JUDGED = 100, 200
 # Residues read of a protein: attention is quadratic in them.
 LENGTH = 1000
 MAJORITY = "majority class"
@@ -40,7 +41,7 @@ def choose(
 ) -> tuple[Proteins, Proteins]:
     """Proteins to fit thresholds on (all their domains train) and to judge (none of them does).
 
-    At most :data:`PROTEINS` of each, drawn by ``seed``; the first :data:`LENGTH` residues.
+    At most :data:`FITTING` and :data:`JUDGED`, drawn by ``seed``; the first :data:`LENGTH` residues.
     """
     trains = domains["id"].map(split.set_index("id")["part"]) == "train"
     share = trains.groupby(domains["protein"]).mean()
@@ -48,9 +49,9 @@ def choose(
     sequence = proteins.set_index("protein")["sequence"]
     by_protein = domains.groupby("protein")
     chosen = []
-    for wanted in (1.0, 0.0):
+    for wanted, most in ((1.0, FITTING), (0.0, JUDGED)):
         names = share.index[share == wanted].to_numpy()
-        names = stream.permutation(names)[:PROTEINS]
+        names = stream.permutation(names)[:most]
         texts = [sequence[name][:LENGTH] for name in names]
         inside = [paint(len(sequence[name]), by_protein.get_group(name))[:LENGTH] for name in names]
         chosen.append(Proteins([encode(text) for text in texts], inside))
