@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.stats import entropy
 
 from pfamformer.config import FinetuneSettings
 from pfamformer.model.classifier import Classifier
@@ -224,6 +225,23 @@ def test_residue_entropy_is_the_loss_of_frequencies():
     counts = np.zeros(33)
     counts[4:24] = 1
     assert residue_entropy(counts) == pytest.approx(math.log(20))
+
+
+def test_loss_without_context_is_the_conditional_entropy_of_what_is_seen():
+    """Counted on drawn targets: entropy of the true residue given the one input token."""
+    stream = np.random.default_rng(5)
+    shares = stream.dirichlet(np.full(20, 3.0))
+    tokens = torch.from_numpy(stream.choice(np.arange(4, 24), (1, 1_000_000), p=shares))
+    objective = MaskedLanguageModelling(0.5, 0.7, 0.2)
+    inputs, target = objective.corrupt(tokens, torch.Generator().manual_seed(1))
+    pairs = np.zeros((33, 33))
+    np.add.at(pairs, (inputs[target].numpy(), tokens[target].numpy()), 1)
+    counted = entropy(pairs.ravel()) - entropy(pairs.sum(axis=1))
+    exact = objective.context_free_loss(np.bincount(tokens.ravel(), minlength=33))
+    assert exact == pytest.approx(counted, abs=0.003)
+    everything_hidden = MaskedLanguageModelling(0.5, 1.0, 0.0)
+    counts = np.bincount(tokens.ravel(), minlength=33)
+    assert everything_hidden.context_free_loss(counts) == pytest.approx(residue_entropy(counts))
 
 
 def test_a_tiny_network_learns_64_sequences_by_heart(tmp_path):

@@ -31,8 +31,8 @@ def main() -> None:
         name: json.loads(Path(path).read_text(encoding="utf-8"))
         for name, path in zip(arguments.runs, arguments.summaries, strict=True)
     }
-    entropies = {name: summary["residue_entropy"] for name, summary in summaries.items()}
-    save_svg(draw(metrics, entropies), arguments.figure)
+    references = {name: summary["context_free_loss"] for name, summary in summaries.items()}
+    save_svg(draw(metrics, references), arguments.figure)
     numbers = pd.concat([table.assign(run=name) for name, table in metrics.items()])
     with atomic_path(arguments.numbers) as temporary:
         numbers.to_csv(temporary, sep="\t", index=False)

@@ -10,9 +10,11 @@ from pfamformer.evaluation.strata import confusions, within_clan
 from pfamformer.report.items import Column, Item
 from pfamformer.report.table_3 import Entry
 
+MOST = 5  # pairs shown of a method
+
 
 def make_table(entries: Sequence[Entry], families: pd.DataFrame) -> pd.DataFrame:
-    """Confused pairs of the given methods, the most frequent first.
+    """Most frequently confused pairs of the given methods, at most :data:`MOST` of each.
 
     Args:
         families: the ``families`` table.
@@ -32,7 +34,8 @@ def make_table(entries: Sequence[Entry], families: pd.DataFrame) -> pd.DataFrame
         found.insert(0, "method", entry.method)
         tables.append(found)
     table = pd.concat(tables, ignore_index=True)
-    return table.sort_values("domains", ascending=False, kind="stable", ignore_index=True)
+    table = table.sort_values("domains", ascending=False, kind="stable", ignore_index=True)
+    return table.groupby("run", sort=False).head(MOST).reset_index(drop=True)
 
 
 def describe(entries: Sequence[Entry], families: pd.DataFrame) -> Item:

@@ -62,13 +62,14 @@ def make_table(entries: Sequence[Entry], split: pd.DataFrame, **options: object)
 def draw(table: pd.DataFrame) -> Figure:
     """One panel per stratum, one line per method, intervals as bands."""
     with matplotlib.rc_context(STYLE):
-        figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True)
+        figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), sharey=True)
         for panel, letter, (stratum, (label, _)) in zip(axes, "ab", STRATA.items(), strict=True):
             _panel(panel, table[table["stratum"] == stratum])
             panel.set_xlabel(label)
             panel.set_title(f"{letter}", loc="left", fontsize=10, fontweight="bold", color=INK)
         axes[0].set_ylabel("error (%)")
-        axes[0].legend(fontsize=8)
+        lines, labels = axes[0].get_legend_handles_labels()
+        figure.legend(lines, labels, fontsize=8, ncols=3, loc="outside lower center")
         return figure
 
 

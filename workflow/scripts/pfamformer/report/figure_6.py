@@ -13,23 +13,26 @@ from matplotlib.figure import Figure
 from pfamformer.report.figures import COLOURS, INK, STYLE, plt
 from pfamformer.report.items import Item
 
+# Nats under the loss without context that a fraction of a million targets can tell from nothing.
+NOTABLE = 0.02
 
-def draw(metrics: Mapping[str, pd.DataFrame], entropies: Mapping[str, float]) -> Figure:
+
+def draw(metrics: Mapping[str, pd.DataFrame], references: Mapping[str, float]) -> Figure:
     """Pretraining loss against residues read: the whole course, and its end enlarged.
 
     Args:
         metrics: per run, the ``metrics`` table.
-        entropies: per run, the entropy of its residue frequencies (nats).
+        references: per run, the least loss of a network without context (nats).
     """
     with matplotlib.rc_context(STYLE):
         figure, (whole, zoomed) = plt.subplots(1, 2, figsize=(9, 3.6))
         floor, ceiling = [], []
         for colour, (run, table) in zip(COLOURS * len(metrics), metrics.items(), strict=False):
             train, valid = (table[table["part"] == part] for part in ("train", "valid"))
-            entropy = entropies[run]
+            reference = references[run]
             late = train[train["step"] >= train["step"].max() / 4]
-            floor.append(min(late["loss"].min(), valid["loss"].min()))
-            ceiling.append(max(late["loss"].max(), entropy))
+            floor.append(min(late["loss"].min(), valid["loss"].min(), reference))
+            ceiling.append(max(late["loss"].max(), reference))
             for axes in (whole, zoomed):
                 axes.plot(
                     train["tokens"] / 1e6, train["loss"], color=colour, lw=1.2, alpha=0.75,
@@ -39,10 +42,10 @@ def draw(metrics: Mapping[str, pd.DataFrame], entropies: Mapping[str, float]) ->
                     valid["tokens"] / 1e6, valid["loss"], color=colour, lw=0, marker="o", ms=4.5,
                     mec="white", mew=0.6, label=f"{run}, validation",
                 )  # fmt: skip
-                axes.axhline(entropy, color=INK, lw=1, ls=(0, (4, 3)))
+                axes.axhline(reference, color=INK, lw=1, ls=(0, (4, 3)))
         zoomed.annotate(
-            f"entropy of the residue frequencies, {max(entropies.values()):.2f}",
-            (1, max(entropies.values())), xycoords=("axes fraction", "data"),
+            f"without context, {max(references.values()):.2f}",
+            (1, max(references.values())), xycoords=("axes fraction", "data"),
             xytext=(0, 3), textcoords="offset points", ha="right", va="bottom", fontsize=9,
             color=INK,
         )  # fmt: skip
@@ -69,7 +72,9 @@ def describe(
         section="pretraining",
         title="Figure 6: pretraining loss",
         caption="Loss at residues that the network had to predict, whole course and enlarged. "
-        "Points are validation sequences with fixed masks.",
+        "Points are validation sequences with fixed masks. Dashed: the least loss of a network "
+        "that knows how common each residue is and how targets are hidden, yet looks at no other "
+        "residue.",
         text=[_paragraph(name, corpora[name], metrics[name], summaries[name]) for name in metrics],
         figure="figure_6.svg",
         numbers="figure_6.tsv",
@@ -80,15 +85,7 @@ def describe(
 def _paragraph(name: str, corpus: str, metrics: pd.DataFrame, summary: dict[str, Any]) -> str:
     valid = metrics[metrics["part"] == "valid"]
     first, last = valid.iloc[0], valid.iloc[-1]
-    entropy = summary["residue_entropy"]
-    gain = entropy - last["loss"]
-    verdict = (
-        f"{gain:.2f} nats under the entropy of the residue frequencies ({entropy:.2f}): it has "
-        "learnt more than how common each residue is"
-        if gain > 0
-        else f"not under the entropy of the residue frequencies ({entropy:.2f}): it has learnt no "
-        "more than how common each residue is"
-    )
+    verdict = against_no_context(last["loss"], summary)
     return (
         f"{name}: {summary['parameters']:,} parameters read {summary['residues_read'] / 1e6:.1f} "
         f"million residues of {corpus.replace('_', ' ')} "
@@ -96,3 +93,17 @@ def _paragraph(name: str, corpus: str, metrics: pd.DataFrame, summary: dict[str,
         f"validation loss fell from {first['loss']:.2f} to {last['loss']:.2f} nats "
         f"(perplexity {math.exp(last['loss']):.1f}, accuracy {last['accuracy']:.1%}), {verdict}."
     )
+
+
+def against_no_context(loss: float, summary: Mapping[str, Any]) -> str:
+    """What a validation loss (nats) says about the use of context."""
+    entropy, reference = summary["residue_entropy"], summary["context_free_loss"]
+    gain = reference - loss
+    where = f"{abs(gain):.2f} nats {'under' if gain > 0 else 'above'} the {reference:.2f} that "
+    known = "frequencies and masking alone allow" + (
+        f" (entropy of the frequencies: {entropy:.2f})" if entropy != reference else ""
+    )
+    learnt = "it has learnt from the context"
+    if gain <= NOTABLE:
+        learnt = f"it has learnt {'nothing' if gain <= 0 else 'hardly anything'} from the context"
+    return f"{where}{known}: {learnt}"

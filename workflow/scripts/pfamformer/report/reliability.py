@@ -15,6 +15,8 @@ from pfamformer.report.items import Column, Item
 
 # Bars of the histogram of confidences.
 BARS = 20
+# A temperature this near to 1 changes nothing that a reader would see.
+CLOSE = 0.05
 
 
 def make_table(scores: Mapping[str, pd.DataFrame], truth: pd.Series) -> pd.DataFrame:
@@ -80,6 +82,8 @@ def describe(table: pd.DataFrame, drawn: str) -> Item:
     """The item of the report."""
     row = table.set_index("run").loc[drawn]
     state = "over-confident" if row["temperature"] > 1 else "under-confident"
+    if abs(row["temperature"] - 1) < CLOSE:
+        state = "neither over- nor under-confident"
     return Item(
         name="reliability",
         target="family_analysis",

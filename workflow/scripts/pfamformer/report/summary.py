@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from pfamformer.methods import REFERENCE
+from pfamformer.report.figure_6 import against_no_context
 from pfamformer.report.items import Item, p_value
 
 # An interval wider than this many percentage points hides most differences between methods.
@@ -123,14 +124,12 @@ def _pretraining(
     pretraining: Mapping[str, Mapping[str, Any]], losses: Mapping[str, float]
 ) -> Iterator[str]:
     for name, run in pretraining.items():
-        loss, entropy = losses.get(name, math.nan), run["residue_entropy"]
-        if math.isnan(loss):
-            continue
-        yield (
-            f"{name} predicts hidden residues with perplexity {math.exp(loss):.1f}, where knowing "
-            f"only how common each residue is gives {math.exp(entropy):.1f}"
-            + (": it has learnt more than that." if loss < entropy else ": it has learnt no more.")
-        )
+        loss = losses.get(name, math.nan)
+        if not math.isnan(loss):
+            yield (
+                f"The validation loss of {name} at hidden residues is {loss:.2f} nats, "
+                f"{against_no_context(loss, run)}."
+            )
 
 
 def _families(ran: pd.DataFrame) -> Iterator[str]:

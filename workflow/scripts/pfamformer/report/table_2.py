@@ -41,7 +41,7 @@ def choose(
 ) -> tuple[Proteins, Proteins]:
     """Proteins to fit thresholds on (all their domains train) and to judge (none of them does).
 
-    At most :data:`FITTING` and :data:`JUDGED`, drawn by ``seed``; the first :data:`LENGTH` residues.
+    At most :data:`FITTING` and :data:`JUDGED`, drawn by ``seed``; :data:`LENGTH` residues each.
     """
     trains = domains["id"].map(split.set_index("id")["part"]) == "train"
     share = trains.groupby(domains["protein"]).mean()

@@ -316,7 +316,7 @@ def describe(found: Mapping[str, Any], confidence: float) -> Item:
             Column("published", "published, %"),
             Column("accuracy", "0 to 100 %", "track", mark="published"),
         ],
-        rank=3,
+        rank=0,
     )
 
 

@@ -119,6 +119,13 @@ def residue_entropy(counts: np.ndarray) -> float:
     return float(-(shares * np.log(shares)).sum())
 
 
+def context_free_loss(objective: Objective, counts: np.ndarray) -> float:
+    """What a network reaches, nats, that knows frequencies and the objective, yet no context."""
+    if isinstance(objective, MaskedLanguageModelling):
+        return objective.context_free_loss(counts)
+    return residue_entropy(counts)
+
+
 def pretrain(
     settings: PretrainSettings,
     corpus: Path,
@@ -184,6 +191,7 @@ def pretrain(
     _hand_over(kept, output / "snapshots")
     summary = summary_of(model, settings, metrics, team, threads, time.monotonic() - started) | {
         "residue_entropy": residue_entropy(shards.residue_counts()),
+        "context_free_loss": context_free_loss(objective, shards.residue_counts()),
         "train_sequences": len(shards),
         "train_residues": int(shards.lengths.sum()),
         "valid_sequences": len(held_back),

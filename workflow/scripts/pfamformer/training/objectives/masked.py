@@ -74,6 +74,28 @@ class MaskedLanguageModelling:
         inputs, targets = self.corrupt(batch.tokens, stream)
         return replace(batch, inputs=inputs, targets=targets, total=int(targets.sum()))
 
+    def context_free_loss(self, counts: np.ndarray) -> float:
+        """Least expected loss, nats, of a network that looks at one position at a time.
+
+        At ``<mask>`` it can only answer with the frequencies; at any other target it weighs the
+        chance that the residue it sees was left alone against that of a random one. A lower loss
+        means that the network uses context. Weights of the loss are not considered.
+
+        Args:
+            counts: occurrences of each token, shape (33,).
+        """
+        shares = counts[FIRST : LAST + 1].astype(float)
+        if self.draw_V is not None:
+            shares = shares * self.draw_V[FIRST : LAST + 1].numpy()
+        shares = shares / shares.sum()
+        kept = 1 - self.masked - self.random
+        # Chance of each true residue (row) with each input (column): residues, then the mask.
+        joint = np.outer(shares, np.full(len(shares), self.random / len(shares)))
+        joint += np.diag(kept * shares)
+        joint = np.column_stack([joint, self.masked * shares])
+        answer = joint / np.maximum(joint.sum(axis=0), np.finfo(float).tiny)
+        return float(-(joint * np.log(np.where(joint > 0, answer, 1))).sum())
+
     def logits(self, model: nn.Module, x_ND: Tensor) -> Tensor:
         """Token logits (N, V) of final embeddings."""
         return model.logits(x_ND)
