@@ -34,6 +34,7 @@ localrules:
     ablation,
     annotate,
     tasks,
+    go,
     run_config,
     project_config,
 

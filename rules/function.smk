@@ -2,13 +2,32 @@
 
 # Calls of every method, in the order of the report's legend; a rule that makes some adds its file.
 GO_CALLS = []
+# Networks that call terms. The first one also lends its embeddings and is combined with neighbours.
+TERMS = PROJECT.runs_of("terms") if GO else {}
+NETWORK_CALLS = expand(f"{RESULTS}/terms/{{run}}/calls.parquet", run=TERMS)
+LEADING = next(iter(TERMS), None)
 
 if GO:
     GO_CALLS += [
         f"{RESULTS}/baselines/go/{name}/calls.parquet"
         for name in ("frequencies", "identity", "vote", *(["domains"] if GO.domains else []))
     ]
-    ITEMS += [f"{RESULTS}/tables/table_6.json", f"{RESULTS}/tables/go_baselines.json"]
+    if TERMS:
+        GO_CALLS += [
+            *NETWORK_CALLS,
+            f"{RESULTS}/baselines/go/nearest/calls.parquet",
+            f"{RESULTS}/combinations/go/calls.parquet",
+        ]
+    GO_ITEMS = [
+        f"{RESULTS}/tables/{name}.json"
+        for name in ("table_6", "go_baselines", *(["table_7"] if TERMS else []))
+    ]
+    ITEMS += GO_ITEMS
+
+    rule go:
+        """Everything about Gene Ontology terms."""
+        input:
+            GO_ITEMS,
 
     rule table_6:
         """Annotated proteins of each ontology, and sequences with several annotations."""
@@ -161,3 +180,132 @@ if GO:
             " --bootstrap {params.bootstrap} --confidence {params.confidence} --seed {params.seed}"
             " --table {output.table} --identity {output.identity} --curves {output.curves}"
             " --figure {output.figure} --item {output.item} 2> {log}"
+
+    rule terms:
+        """A network that calls terms."""
+        input:
+            unpack(finetune_start),
+            config=f"{RESULTS}/runs/{{run}}/config.json",
+            terms=f"{RESULTS}/tasks/go/terms.parquet",
+            annotations=f"{RESULTS}/tasks/go/annotations.parquet",
+            proteins=f"{RESULTS}/tasks/go/proteins.parquet",
+            code=code("terms"),
+        output:
+            weights=f"{RESULTS}/terms/{{run}}/weights.safetensors",
+            calls=f"{RESULTS}/terms/{{run}}/calls.parquet",
+            metrics=f"{RESULTS}/terms/{{run}}/metrics.tsv",
+            summary=f"{RESULTS}/terms/{{run}}/summary.json",
+        log:
+            f"{LOGS}/terms/{{run}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/terms/{{run}}.tsv"
+        wildcard_constraints:
+            run=names(TERMS),
+        conda:
+            "../envs/torch.yaml"
+        threads: need("finetune", "threads")
+        resources:
+            mem_mb=need("finetune", "mem_mb"),
+            runtime=need("finetune", "runtime"),
+            gpu=need("finetune", "gpu"),
+            gpu_model=need("finetune", "gpu_model"),
+            gres=need("finetune", "gres"),
+            nodes=need("finetune", "nodes"),
+            tasks=need("finetune", "tasks"),
+            tasks_per_gpu=need("finetune", "tasks_per_gpu"),
+            mpi=need("finetune", "mpi"),
+        params:
+            code=code_digest("terms"),
+            launch=launcher("finetune"),
+            start=lambda wildcards, input: " ".join(
+                f"--{key} {input[key]}" for key in ("start", "weights") if key in input.keys()
+            ),
+            state=lambda wildcards: f"{RESULTS}/state/terms/{wildcards.run}",
+            output=lambda wildcards, output: str(Path(output.weights).parent),
+        shell:
+            "{params.launch} {input.code[0]} --config {input.config} --run {wildcards.run}"
+            " {params.start} --terms {input.terms} --annotations {input.annotations}"
+            " --proteins {input.proteins} --state {params.state} --output {params.output}"
+            " --threads {threads} 2> {log}"
+
+    rule go_nearest:
+        """Terms of the training proteins that are nearest in the first network's embedding space."""
+        input:
+            weights=f"{RESULTS}/terms/{LEADING}/weights.safetensors",
+            terms=f"{RESULTS}/tasks/go/terms.parquet",
+            annotations=f"{RESULTS}/tasks/go/annotations.parquet",
+            proteins=f"{RESULTS}/tasks/go/proteins.parquet",
+            code=code("go_nearest"),
+        output:
+            f"{RESULTS}/baselines/go/nearest/calls.parquet",
+        log:
+            f"{LOGS}/go_nearest.log",
+        conda:
+            "../envs/torch.yaml"
+        threads: need("finetune", "threads")
+        resources:
+            mem_mb=need("finetune", "mem_mb"),
+            runtime=need("finetune", "runtime"),
+        params:
+            code=code_digest("go_nearest"),
+            run=LEADING,
+        shell:
+            "python {input.code[0]} --weights {input.weights} --run {params.run}"
+            " --terms {input.terms} --annotations {input.annotations} --proteins {input.proteins}"
+            " --threads {threads} --calls {output} 2> {log}"
+
+    rule go_combination:
+        """The first network and the vote of neighbours, weighted as the development part wants."""
+        input:
+            terms=f"{RESULTS}/tasks/go/terms.parquet",
+            annotations=f"{RESULTS}/tasks/go/annotations.parquet",
+            members=[*NETWORK_CALLS[:1], f"{RESULTS}/baselines/go/vote/calls.parquet"],
+            code=code("go_combination"),
+        output:
+            calls=f"{RESULTS}/combinations/go/calls.parquet",
+            about=f"{RESULTS}/combinations/go/combination.json",
+        log:
+            f"{LOGS}/go_combination.log",
+        conda:
+            "../envs/tables.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("light", "mem_mb"),
+            runtime=need("light", "runtime"),
+        params:
+            code=code_digest("go_combination"),
+            run=LEADING,
+        shell:
+            "python {input.code[0]} --terms {input.terms} --annotations {input.annotations}"
+            " --members {input.members} --run {params.run} --calls {output.calls}"
+            " --about {output.about} 2> {log}"
+
+    rule table_7:
+        """Ancestors of called terms that are called too, with and without the ontology inside."""
+        input:
+            terms=f"{RESULTS}/tasks/go/terms.parquet",
+            annotations=f"{RESULTS}/tasks/go/annotations.parquet",
+            calls=NETWORK_CALLS,
+            numbers=f"{RESULTS}/tables/go_baselines.tsv",
+            code=code("table_7"),
+        output:
+            table=report(
+                f"{RESULTS}/tables/table_7.tsv",
+                caption="../workflow/report/table_7.rst",
+                category="Tables",
+            ),
+            item=f"{RESULTS}/tables/table_7.json",
+        log:
+            f"{LOGS}/table_7.log",
+        conda:
+            "../envs/tables.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("light", "mem_mb"),
+            runtime=need("light", "runtime"),
+        params:
+            code=code_digest("table_7"),
+        shell:
+            "python {input.code[0]} --terms {input.terms} --annotations {input.annotations}"
+            " --calls {input.calls} --numbers {input.numbers} --table {output.table}"
+            " --item {output.item} 2> {log}"

@@ -50,7 +50,12 @@ def test_go_tables_are_those_of_the_task(tiny):
     table = pd.read_csv(results / "tables/go_baselines.tsv", sep="\t")
     assert set(table["method"]) == {
         "naive frequencies", "neighbours, best identity", "neighbours, bit-score vote",
+        "network, ontology built in", "network, independent terms", "nearest embeddings",
+        "network and neighbours",
     }  # fmt: skip
+    recovered = pd.read_csv(results / "tables/table_7.tsv", sep="\t")
+    inside = recovered["method"] == "network, ontology built in"
+    assert (recovered.loc[inside, "share"].dropna() == 100).all() and inside.sum() == 9
     for name, rows in table.groupby("ontology"):
         assert set(rows["proteins"]) == {tested[name]}
         assert rows["fmax"].between(0.05, 1).all() and (rows["smin"] > 0).all()

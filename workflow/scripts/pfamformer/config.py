@@ -507,11 +507,9 @@ class TaskSettings(TrainingSettings):
         return given
 
 
-class FinetuneSettings(TaskSettings):
-    """A fine-tuning run: domains to families."""
+class HeadSettings(TaskSettings):
+    """What runs have in common that say something of whole sequences."""
 
-    kind: Literal["finetune"] = setting("What this run is")
-    split: SplitMethod = setting("Split that it trains and is judged on", default="clustered")
     head: Head = setting("Classification head")
     head_dropout: float = setting(
         "Dropout of the heads 'dropout', 'pool_max', 'pool_mean' and 'motif'",
@@ -520,6 +518,16 @@ class FinetuneSettings(TaskSettings):
         ge=0,
         lt=1,
     )
+    layer_weights: bool = setting(
+        "Heads read a learned weighted mean of all layers instead of the last", default=False
+    )
+
+
+class FinetuneSettings(HeadSettings):
+    """A fine-tuning run: domains to families."""
+
+    kind: Literal["finetune"] = setting("What this run is")
+    split: SplitMethod = setting("Split that it trains and is judged on", default="clustered")
     emitted: int = setting(
         "Sequences drawn from each family's training profile HMM and added to its training domains",
         "sequences per family", 0, ge=0, le=100_000,
@@ -537,9 +545,6 @@ class FinetuneSettings(TaskSettings):
         "Clans as a second task with a head of its own: weight of its loss; 0 leaves it out",
         "ratio", 0.0, ge=0, le=100,
     )  # fmt: skip
-    layer_weights: bool = setting(
-        "Heads read a learned weighted mean of all layers instead of the last", default=False
-    )
 
     @property
     def needs_profiles(self) -> bool:
@@ -555,11 +560,27 @@ class TaggerSettings(TaskSettings):
     dropout: float = setting("Dropout before the output", "share", 0.1, ge=0, lt=1)
 
 
-Run = PretrainSettings | FinetuneSettings | TaggerSettings
-_KINDS: dict[str, type[TrainingSettings]] = {
+class TermsSettings(HeadSettings):
+    """A network that calls Gene Ontology terms of proteins (``tasks.go``)."""
+
+    kind: Literal["terms"] = setting("What this run is")
+    ontology: bool = setting(
+        "Predict each term given its parents and multiply along the ontology, so that a parent is "
+        "never less likely than its child; false: every term by itself",
+        default=True,
+    )
+    max_proteins: int | None = setting(
+        "Training proteins drawn at most; null: all", "proteins", None, ge=10
+    )
+
+
+Run = PretrainSettings | FinetuneSettings | TaggerSettings | TermsSettings
+#: Kinds of runs, as ``kind`` names them.
+KINDS: dict[str, type[TrainingSettings]] = {
     "pretrain": PretrainSettings,
     "finetune": FinetuneSettings,
     "tagger": TaggerSettings,
+    "terms": TermsSettings,
 }
 
 
@@ -825,9 +846,9 @@ def resolve(raw: Mapping[str, Any]) -> Project:
     defaults = raw.pop("defaults", {}) or {}
     given_runs = raw.pop("runs", {}) or {}
     problems = [
-        f"defaults.{kind}: unknown kind of run{_guess(kind, _KINDS)}"
+        f"defaults.{kind}: unknown kind of run{_guess(kind, KINDS)}"
         for kind in defaults
-        if kind not in _KINDS
+        if kind not in KINDS
     ]
     runs: dict[str, Any] = {}
     given_runs = _repeated(given_runs, defaults)
@@ -864,7 +885,7 @@ def _repeated(given_runs: Mapping[str, Any], defaults: Mapping[str, Any]) -> dic
     """Runs with ``seeds`` as one run per seed; what starts from such a run starts from its own."""
 
     def value(given: Any, key: str) -> Any:
-        if not isinstance(given, Mapping) or given.get("kind") not in list(_KINDS):
+        if not isinstance(given, Mapping) or given.get("kind") not in list(KINDS):
             return None
         return given.get(key, (defaults.get(given["kind"]) or {}).get(key))
 
@@ -893,11 +914,11 @@ def _resolve_run(
     if not isinstance(given, Mapping):
         return None, [f"runs.{name}: must be a section of settings (got {given!r})"]
     kind = given.get("kind")
-    if kind not in _KINDS:
-        return None, [f"runs.{name}.kind: must be one of {', '.join(_KINDS)} (got {kind!r})"]
+    if kind not in KINDS:
+        return None, [f"runs.{name}.kind: must be one of {', '.join(KINDS)} (got {kind!r})"]
     merged = _merge(_merge({"seed": seed}, defaults.get(kind) or {}), given)
     try:
-        return _KINDS[kind].model_validate(merged), []
+        return KINDS[kind].model_validate(merged), []
     except ValidationError as error:
         # A value that the run does not set itself is blamed on the defaults, once for all runs.
         return None, [
@@ -962,7 +983,7 @@ def _shown(value: Any) -> str:
 
 def _known_keys() -> set[str]:
     keys: set[str] = {"defaults"}
-    todo: list[type[BaseModel]] = [Project, *_KINDS.values(), *Settings.__subclasses__()]
+    todo: list[type[BaseModel]] = [Project, *KINDS.values(), *Settings.__subclasses__()]
     for model in todo:
         keys |= set(model.model_fields)
     return keys
@@ -1006,9 +1027,9 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
         if isinstance(run, PretrainSettings):
             problems += _pretraining_problems(name, run, pretraining)
         elif (
-            isinstance(run, FinetuneSettings)
+            isinstance(run, HeadSettings)
             and run.encoder is not None
-            and (run.mlm_weight or run.layer_weights)
+            and (run.layer_weights or (isinstance(run, FinetuneSettings) and run.mlm_weight))
         ):
             problems.append(
                 f"runs.{name}.encoder: mlm_weight and layer_weights need a pretrained Transformer"
@@ -1118,12 +1139,12 @@ def schema() -> dict[str, Any]:
     """JSON schema of a configuration *file*: every section optional, runs as partial settings."""
     full = Project.model_json_schema()
     definitions = full["$defs"]
-    for model in _KINDS.values():
+    for model in KINDS.values():
         definitions[model.__name__] = model.model_json_schema()
         definitions.update(definitions[model.__name__].pop("$defs", {}))
     for definition in definitions.values():
         definition.pop("required", None)
-    partial = [{"$ref": f"#/$defs/{model.__name__}"} for model in _KINDS.values()]
+    partial = [{"$ref": f"#/$defs/{model.__name__}"} for model in KINDS.values()]
     # A run may be null: an overlay takes it out.
     full["properties"]["runs"]["patternProperties"] = {
         pattern: {"anyOf": [*partial, {"type": "null"}]}
@@ -1133,7 +1154,7 @@ def schema() -> dict[str, Any]:
         "description": "What runs of a kind have in common",
         "type": "object",
         "additionalProperties": False,
-        "properties": {kind: {"$ref": f"#/$defs/{m.__name__}"} for kind, m in _KINDS.items()},
+        "properties": {kind: {"$ref": f"#/$defs/{m.__name__}"} for kind, m in KINDS.items()},
     }
     full.pop("required", None)
     full["title"] = "pfamformer configuration"
@@ -1144,4 +1165,4 @@ def read_run(path: str) -> Run:
     """The settings of one run from its ``config.json``."""
     with open(path, encoding="utf-8") as file:
         content = json.load(file)
-    return _KINDS[content["kind"]].model_validate(content)
+    return KINDS[content["kind"]].model_validate(content)

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pfamformer.config import FinetuneSettings, PretrainSettings, Project
+from pfamformer.config import KINDS, Project
 
 HEAD = """\
 # Configuration
@@ -39,8 +39,7 @@ _SIGNS = {Gt: ("gt", ">"), Ge: ("ge", "≥"), Lt: ("lt", "<"), Le: ("le", "≤")
 def readme() -> str:
     """The page as Markdown."""
     parts = [HEAD, *_section("Top level", Project, "")]
-    runs = {"pretrain": PretrainSettings, "finetune": FinetuneSettings}
-    for kind, model in runs.items():
+    for kind, model in KINDS.items():
         place = f"`defaults.{kind}`, and `runs.<run>` with `kind: {kind}`"
         parts += _section(f"defaults.{kind}", model, place)
     return "\n".join(parts)
@@ -54,7 +53,7 @@ def _section(title: str, model: type[BaseModel], place: str) -> Iterator[str]:
     prefix = "" if model is Project else f"{title}."
     for key, field in model.model_fields.items():
         models = list(_models(field.annotation))
-        runs = {PretrainSettings, FinetuneSettings} & set(models)
+        runs = set(KINDS.values()) & set(models)
         if models and not runs:
             named = "" if get_origin(field.annotation) is not dict else "<name>."
             inner += [(f"{prefix}{key}.{named}".rstrip("."), m) for m in models]

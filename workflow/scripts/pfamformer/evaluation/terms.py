@@ -42,7 +42,7 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Question:
-    """What the test part of one ontology asks, by position."""
+    """What one part (test or dev) of one ontology asks, by position."""
 
     name: str
     graph: Graph
@@ -51,13 +51,13 @@ class Question:
     negatives: tuple[np.ndarray, np.ndarray]
 
 
-def questions(terms: pd.DataFrame, annotations: pd.DataFrame) -> list[Question]:
-    """The three ontologies' test proteins with their terms, and what they are known not to have."""
+def questions(terms: pd.DataFrame, annotations: pd.DataFrame, part: str = "test") -> list[Question]:
+    """The three ontologies' proteins of a part with their terms, and what they do not have."""
     ontology = ontology_of(terms)
     information = dict(zip(terms["term"], terms["information"], strict=True))
     found = []
     for name in ONTOLOGIES:
-        rows = annotations[(annotations["ontology"] == name) & (annotations["part"] == "test")]
+        rows = annotations[(annotations["ontology"] == name) & (annotations["part"] == part)]
         graph = make_graph(ontology, name, information)
         proteins = pd.Index(sorted(set(rows.loc[~rows["negative"], "protein"])))
         rows = rows[rows["protein"].isin(proteins)]
@@ -111,14 +111,15 @@ def read_calls(path: str | Path) -> Calls:
 
 def scores_of(calls: Calls, question: Question) -> Scores:
     """The calls on the proteins and terms of this question, by position."""
-    protein = _positions(calls.table["protein"], question.proteins)
-    term = _positions(calls.table["label"], pd.Index(question.graph.terms))
+    protein = positions(calls.table["protein"], question.proteins)
+    term = positions(calls.table["label"], pd.Index(question.graph.terms))
     kept = (protein >= 0) & (term >= 0)
     bins = bins_of(calls.table["score"].to_numpy()[kept])
     return Scores(protein[kept], term[kept], bins)
 
 
-def _positions(column: pa.ChunkedArray, index: pd.Index) -> np.ndarray:
+def positions(column: pa.ChunkedArray, index: pd.Index) -> np.ndarray:
+    """Where each value of a dictionary column is in ``index``; −1 where it is not."""
     column = column.unify_dictionaries()
     if not column.num_chunks:
         return np.empty(0, dtype=np.int32)

@@ -39,31 +39,50 @@ def neighbours(
 
 def predict(task: GoTask, hits: pd.DataFrame, run: str) -> dict[str, pd.DataFrame]:
     """The ``calls`` tables of both scorings, by method; a protein without a hit has no calls."""
-    queries = pd.Index(sorted(set(hits["query"])))
-    targets = pd.Index(sorted(set(hits["target"])))
-    row, column = queries.get_indexer(hits["query"]), targets.get_indexer(hits["target"])
-    shape = (len(queries), len(targets))
-    bits = csr_matrix((hits["bits"].to_numpy(float), (row, column)), shape=shape)
-    identity = csr_matrix((hits["identity"].to_numpy(float), (row, column)), shape=shape)
-    calls: dict[str, list[pd.DataFrame]] = {BEST_IDENTITY: [], BIT_SCORE_VOTE: []}
+    found = _Hits(hits)
+    identity = found.matrix(hits["identity"])
+    best = []
     for name in ONTOLOGIES:
-        has, terms = _membership(task, name, targets)
-        # Only targets annotated in this ontology have a vote.
+        has, terms = _membership(task, name, found.targets)
+        q, t, score = _highest(identity, has)
+        best.append(term_calls(found.queries[q], terms[t], score, BEST_IDENTITY, run))
+    log.info("%d proteins with neighbours, %d hits", len(found.queries), len(hits))
+    return {
+        BEST_IDENTITY: pd.concat(best, ignore_index=True),
+        BIT_SCORE_VOTE: vote(task, hits, BIT_SCORE_VOTE, run),
+    }
+
+
+def vote(task: GoTask, hits: pd.DataFrame, method: str, run: str) -> pd.DataFrame:
+    """The ``calls`` table of a vote: the share of ``bits`` that targets with a term have.
+
+    Only targets annotated in the term's ontology have a vote.
+    """
+    found = _Hits(hits)
+    bits = found.matrix(hits["bits"])
+    calls = []
+    for name in ONTOLOGIES:
+        has, terms = _membership(task, name, found.targets)
         annotated = (np.diff(has.indptr) > 0).astype(float)
         total = bits @ annotated
         votes = (bits @ has).tocoo()
-        calls[BIT_SCORE_VOTE].append(
-            term_calls(
-                queries.to_numpy()[votes.row], terms[votes.col], votes.data / total[votes.row],
-                BIT_SCORE_VOTE, run,
-            )
-        )  # fmt: skip
-        q, t, score = _highest(identity, has)
-        calls[BEST_IDENTITY].append(
-            term_calls(queries.to_numpy()[q], terms[t], score, BEST_IDENTITY, run)
-        )
-    log.info("%d proteins with neighbours, %d hits", len(queries), len(hits))
-    return {method: pd.concat(tables, ignore_index=True) for method, tables in calls.items()}
+        scores = votes.data / total[votes.row]
+        calls.append(term_calls(found.queries[votes.row], terms[votes.col], scores, method, run))
+    return pd.concat(calls, ignore_index=True)
+
+
+class _Hits:
+    """Queries and targets by position."""
+
+    def __init__(self, hits: pd.DataFrame) -> None:
+        queries, targets = (pd.Index(sorted(set(hits[role]))) for role in ("query", "target"))
+        self.targets, self.queries = targets, queries.to_numpy()
+        self._place = queries.get_indexer(hits["query"]), targets.get_indexer(hits["target"])
+
+    def matrix(self, values: pd.Series) -> csr_matrix:
+        """One value of every hit, shape (queries, targets)."""
+        shape = (len(self.queries), len(self.targets))
+        return csr_matrix((values.to_numpy(float), self._place), shape=shape)
 
 
 def _membership(task: GoTask, name: str, targets: pd.Index) -> tuple[csr_matrix, np.ndarray]:

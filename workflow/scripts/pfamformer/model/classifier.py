@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pfamformer.config import FinetuneSettings, MotifSettings, NetworkSettings, TaskSettings
+from pfamformer.config import HeadSettings, MotifSettings, NetworkSettings, TaskSettings
 from pfamformer.model.convolutional import ProtCnn, ResNet
 from pfamformer.model.encoder import Encoder, initialise
 from pfamformer.model.heads import HEADS
@@ -78,7 +78,7 @@ class Classifier(nn.Module):
         self,
         network: NetworkSettings | None,
         classes: int,
-        settings: FinetuneSettings,
+        settings: HeadSettings,
         beside: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Classification heads: final embeddings to class logits (study, section 3.4).
 
 A new head is one file here, a line in ``HEADS`` and its name in
-:class:`pfamformer.config.FinetuneSettings`. Tensors: B sequences, L positions, D width, C classes.
+:class:`pfamformer.config.HeadSettings`. Tensors: B sequences, L positions, D width, C classes.
 """
 
 from __future__ import annotations

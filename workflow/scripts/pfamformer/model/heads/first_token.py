@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pfamformer.config import FinetuneSettings
+from pfamformer.config import HeadSettings
 
 
 class Classic(nn.Module):
     """Linear projection of the final ``<cls>`` vector."""
 
-    def __init__(self, width: int, classes: int, settings: FinetuneSettings) -> None:
+    def __init__(self, width: int, classes: int, settings: HeadSettings) -> None:
         super().__init__()
         self.project = nn.Linear(width, classes)
 
@@ -22,7 +22,7 @@ class Classic(nn.Module):
 class Dropout(Classic):
     """The same with dropout on the ``<cls>`` vector: the study's best head."""
 
-    def __init__(self, width: int, classes: int, settings: FinetuneSettings) -> None:
+    def __init__(self, width: int, classes: int, settings: HeadSettings) -> None:
         super().__init__(width, classes, settings)
         self.dropout = nn.Dropout(settings.head_dropout)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pfamformer.config import FinetuneSettings
+from pfamformer.config import HeadSettings
 
 # The usual size of an attention head, and small enough that a narrow network has several.
 HEAD_WIDTH = 32
@@ -23,7 +23,7 @@ class LinearAttention(nn.Module):
     not be traced to residues.
     """
 
-    def __init__(self, width: int, classes: int, settings: FinetuneSettings) -> None:
+    def __init__(self, width: int, classes: int, settings: HeadSettings) -> None:
         super().__init__()
         self.heads = max(1, width // HEAD_WIDTH)
         inner = self.heads * (width // self.heads)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pfamformer.config import FinetuneSettings
+from pfamformer.config import HeadSettings
 from pfamformer.model.heads.pooling import max_over_residues
 
 # Weight of a class's own motifs at the start, and what is left of the random weights: a class whose
@@ -16,7 +16,7 @@ OWN, OTHERS = 0.5, 0.1
 class MotifHead(nn.Module):
     """Maximum over residues, normalised over motifs, dropout, projection."""
 
-    def __init__(self, width: int, classes: int, settings: FinetuneSettings) -> None:
+    def __init__(self, width: int, classes: int, settings: HeadSettings) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(settings.head_dropout)

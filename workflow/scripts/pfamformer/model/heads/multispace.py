@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pfamformer.config import FinetuneSettings
+from pfamformer.config import HeadSettings
 from pfamformer.model.heads.pooling import max_over_residues, mean_over_residues
 
 # The study says "larger" and no size: four times is the ratio of a Transformer's feed-forward part.
@@ -16,7 +16,7 @@ class MultispaceMax(nn.Module):
 
     pool = staticmethod(max_over_residues)
 
-    def __init__(self, width: int, classes: int, settings: FinetuneSettings) -> None:
+    def __init__(self, width: int, classes: int, settings: HeadSettings) -> None:
         super().__init__()
         self.expand = nn.Linear(width, EXPANSION * width)
         self.project = nn.Linear(EXPANSION * width, classes)

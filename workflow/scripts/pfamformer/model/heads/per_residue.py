@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pfamformer.config import FinetuneSettings
+from pfamformer.config import HeadSettings
 from pfamformer.model.heads.pooling import max_over_residues, mean_over_residues
 
 
@@ -13,7 +13,7 @@ class PredEachMean(nn.Module):
 
     pool = staticmethod(mean_over_residues)
 
-    def __init__(self, width: int, classes: int, settings: FinetuneSettings) -> None:
+    def __init__(self, width: int, classes: int, settings: HeadSettings) -> None:
         super().__init__()
         self.project = nn.Linear(width, classes)
 

@@ -1,0 +1,70 @@
+"""A network that calls GO terms, from the task to its calls."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import torch
+
+from pfamformer.config import TermsSettings
+from pfamformer.methods.term_network import predict, training_proteins
+from pfamformer.model.terms import TermClassifier, sparse
+from pfamformer.tables import TableWriter
+from pfamformer.tasks.go import GoTask
+from pfamformer.tasks.term_targets import conditions_of, log_odds, truth_of
+from pfamformer.training.device import hash_of, prepare_device
+from pfamformer.training.distributed import join_team
+from pfamformer.training.heads import Start, fit
+from pfamformer.training.objectives.terms import Terms
+from pfamformer.training.runs import digest_of_ids, finish, summary_of
+from pfamformer.training.state import save_weights
+
+
+def train_terms(
+    settings: TermsSettings,
+    start: Start | None,
+    task: GoTask,
+    state_folder: Path,
+    output: Path,
+    threads: int,
+    run: str,
+) -> None:
+    """Train; writes weights, ``calls`` on the held-out proteins, metrics and a summary.
+
+    Args:
+        run: name of this run, for the tables.
+    """
+    team, device = join_team(), prepare_device(threads)
+    conditions = conditions_of(task.terms, settings.ontology)
+    training = training_proteins(task, settings)
+    truth = truth_of(task, conditions, training["protein"].tolist())
+    torch.manual_seed(hash_of(settings.seed, -3))
+    prior = torch.from_numpy(log_odds(truth, conditions))
+    model = TermClassifier(start and start.settings.network, prior, settings)
+    started = time.monotonic()
+    metrics, state = fit(
+        model, Terms(truth, conditions), training["sequence"].tolist(), settings, start,
+        state_folder, {"proteins": digest_of_ids(training["protein"])}, team, device,
+    )  # fmt: skip
+    if not team.leads:
+        return
+    seconds = time.monotonic() - started
+    about = {
+        "network": start and start.settings.network.model_dump(),
+        "run": settings.model_dump(),
+        "terms": conditions.terms,
+        "conditions": conditions.pairs.tolist(),
+    }
+    save_weights(output / "weights.safetensors", model, about)
+    held_out = task.proteins[task.proteins["protein"].isin(task.held_out)].reset_index(drop=True)
+    closure = sparse(conditions.closure).to(device)
+    with TableWriter("calls", output / "calls.parquet") as writer:
+        for piece in predict(model, settings, closure, conditions.terms, held_out, run):
+            writer.write(pa.Table.from_pandas(piece, preserve_index=False))
+    summary = summary_of(model, settings, metrics, team, threads, seconds)
+    finish(
+        output, metrics,
+        summary | {"terms": len(conditions.terms), "training_proteins": len(training)}, state,
+    )  # fmt: skip
