@@ -64,8 +64,7 @@ def describe(table: pd.DataFrame) -> Item:
         caption="Norm: the study's measure, the Frobenius norm of the antisymmetric part "
         "(M − Mᵀ)/2 of an attention matrix; it depends on the length of a sequence. Asymmetry: "
         "that norm relative to M's, which does not: 0 for a symmetric matrix, 0.71 where no two "
-        "positions attend to each other. Layer and head 0 stand for all of them; the figure shows "
-        "every head, and layers along training.",
+        "positions attend to each other. Layer and head 0 stand for all of them.",
         text=[
             f"Asymmetry {before['asymmetry']:.3f} ({before['asymmetry_low']:.3f} to "
             f"{before['asymmetry_high']:.3f}) before training and {after['asymmetry']:.3f} "
