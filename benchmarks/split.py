@@ -21,7 +21,7 @@ from pfamformer.families.similarity import _mmseqs, _write_numbered
 from pfamformer.families.splits import clustered_split, nearest_train_identity, summarise
 from pfamformer.tables import read_table
 
-LIMITS = {"min_identity": 0.25, "min_coverage": 0.8}
+LIMITS = {"min_identity": 0.25, "min_coverage": 0.8, "min_bits": 40.0}
 MADE: dict = {}
 
 

@@ -38,6 +38,7 @@ rule localisation_data:
         test_share=PROJECT.splits.test_share,
         min_identity=PROJECT.splits.min_identity,
         min_coverage=PROJECT.splits.min_coverage,
+        min_bits=PROJECT.splits.min_bits,
         prefilter=PROJECT.splits.certificate_prefilter,
         alignments=alignments_option,
         seed=PROJECT.seed,
@@ -46,7 +47,7 @@ rule localisation_data:
         " --split {input.split} --max-length {params.max_length}"
         " --shuffled-share {params.shuffled_share} --dev-share {params.dev_share}"
         " --test-share {params.test_share} --min-identity {params.min_identity}"
-        " --min-coverage {params.min_coverage} --prefilter {params.prefilter} {params.alignments}"
+        " --min-coverage {params.min_coverage} --min-bits {params.min_bits} --prefilter {params.prefilter} {params.alignments}"
         " --seed {params.seed} --threads {threads} --table {output.table}"
         " --places {output.places} --leakage {output.leakage} --summary {output.summary} 2> {log}"
 

@@ -35,11 +35,13 @@ rule components:
         alignments=alignments_option,
         min_identity=PROJECT.splits.min_identity,
         min_coverage=PROJECT.splits.min_coverage,
+        min_bits=PROJECT.splits.min_bits,
         exhaustive_up_to=PROJECT.splits.exhaustive_up_to,
         seed=PROJECT.seed,
     shell:
         "python {input.code[0]} --domains {input.domains} {params.alignments}"
         " --min-identity {params.min_identity} --min-coverage {params.min_coverage}"
+        " --min-bits {params.min_bits}"
         " --exhaustive-up-to {params.exhaustive_up_to} --seed {params.seed} --threads {threads}"
         " --output {output.table} --about {output.about} 2> {log}"
 
@@ -105,10 +107,12 @@ rule certify:
         alignments=alignments_option,
         min_identity=PROJECT.splits.min_identity,
         min_coverage=PROJECT.splits.min_coverage,
+        min_bits=PROJECT.splits.min_bits,
         prefilter=PROJECT.splits.certificate_prefilter,
         may_leak=lambda wildcards: "--may-leak" if wildcards.split == "random" else "",
     shell:
         "python {input.code[0]} --domains {input.domains} --split {input.split} {params.alignments}"
         " --min-identity {params.min_identity} --min-coverage {params.min_coverage}"
+        " --min-bits {params.min_bits}"
         " --prefilter {params.prefilter} --threads {threads} {params.may_leak}"
         " --output {output} 2> {log}"

@@ -136,8 +136,9 @@ def test_script_writes_tables_that_fit_together(tmp_path, stream):
     arguments = [
         "--domains", tmp_path / "d", "--proteins", tmp_path / "p", "--split", tmp_path / "s",
         "--max-length", 200, "--shuffled-share", 0.5, "--dev-share", 0.2, "--test-share", 0.2,
-        "--min-identity", 0.4, "--min-coverage", 0.8, "--seed", 3, "--table", tmp_path / "t",
-        "--places", tmp_path / "o", "--leakage", tmp_path / "l", "--summary", tmp_path / "u",
+        "--min-identity", 0.4, "--min-coverage", 0.8, "--min-bits", 0, "--seed", 3,
+        "--table", tmp_path / "t", "--places", tmp_path / "o",
+        "--leakage", tmp_path / "l", "--summary", tmp_path / "u",
     ]  # fmt: skip
     ended = run_script("localisation_data", *arguments)
     assert ended.returncode == 0, ended.stderr

@@ -30,7 +30,7 @@ from pfamformer.families.splits import (
 from pfamformer.sequences.alphabet import RESIDUES
 from pfamformer.tables import write_table
 
-LIMITS = {"min_identity": 0.25, "min_coverage": 0.8}
+LIMITS = {"min_identity": 0.25, "min_coverage": 0.8, "min_bits": 0}
 SHARES = {"dev": 0.1, "test": 0.25}
 
 
@@ -110,6 +110,27 @@ def test_linking_finds_the_components_of_all_pairs(domains, hits, monkeypatch, c
     assert found.alignments < 2 * found.all_pairs and found.beyond == []
     if chunk == 40:
         assert partition(linked(domains, seed=4).components) == expected
+
+
+@pytest.mark.parametrize("min_bits", [40, 60])
+def test_linking_by_significant_alignments_finds_the_components_of_all_pairs(
+    domains, hits, min_bits
+):
+    limits = {**LIMITS, "min_bits": min_bits}
+    over = hits[over_threshold(hits, **limits)]
+    assert 0 < len(over) < over_threshold(hits, **LIMITS).sum() and over["bits"].min() >= min_bits
+    expected = connected(len(domains), zip(over["query"], over["target"], strict=True))
+    options = {"exhaustive_up_to": 10_000, "threads": 1, "seed": 3}
+    found = link_by_search(domains, **limits, **options)
+    assert partition(found.components) == expected
+    assert len(expected) > len(partition(linked(domains).components))
+    table = domains[["id", "family"]].assign(component=found.components)
+    split = clustered_split(table, **SHARES, seed=3)
+    how = {"prefilter": "family", "threads": 1}
+    clean = certify(domains, split, **limits, **how)
+    assert clean["leaking_pairs"] == 0 and clean["definition"]["min_bits"] == min_bits
+    # The same split keeps no promise at any score.
+    assert certify(domains, split, **LIMITS, **how)["leaking_pairs"] > 0
 
 
 def test_large_families_are_linked_by_a_search_and_named(domains, hits):
@@ -198,7 +219,7 @@ def test_a_split_by_seed_alignment_is_certified_and_a_planted_leak_is_found(seed
     )
     assert (table.groupby("component")["family"].nunique() == 1).all()
     split = clustered_split(table, **SHARES, seed=1)
-    options = {"min_identity": 0.4, "min_coverage": 0, "prefilter": "none", "threads": 1}
+    options = {**LIMITS, "min_identity": 0.4, "prefilter": "none", "threads": 1}
     clean = certify(domains, split, **options, seed=path)
     assert clean["leaking_pairs"] == 0 and (split["part"] == "test").sum() > 3
     assert clean["definition"] == {"kind": "alignment", "min_identity": 0.4}
@@ -286,7 +307,8 @@ def test_certificate_is_zero_for_the_split_and_finds_a_planted_leak(
     write_table(planted, "split", tmp_path / "split.parquet")
     arguments = [
         "--domains", tmp_path / "domains.parquet", "--split", tmp_path / "split.parquet",
-        "--min-identity", 0.25, "--min-coverage", 0.8, "--output", tmp_path / "leakage.json",
+        "--min-identity", 0.25, "--min-coverage", 0.8, "--min-bits", 0,
+        "--output", tmp_path / "leakage.json",
     ]  # fmt: skip
     ended = run_script("certify", *arguments)
     assert ended.returncode == 1

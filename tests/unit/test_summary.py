@@ -29,7 +29,12 @@ def certificate(leaks):
     return {
         "parts": {"train": 100, "dev": 10, "test": 20},
         "leaking_rows": leaks,
-        "definition": {"kind": "search", "min_identity": 0.25, "min_coverage_of_both": 0.8},
+        "definition": {
+            "kind": "search",
+            "min_identity": 0.25,
+            "min_coverage_of_both": 0.8,
+            "min_bits": 40.0,
+        },
     }
 
 

@@ -15,6 +15,7 @@ def main() -> None:
     parser.add_argument("--split", required=True, help="split.parquet")
     parser.add_argument("--min-identity", type=float, required=True)
     parser.add_argument("--min-coverage", type=float, required=True)
+    parser.add_argument("--min-bits", type=float, required=True)
     parser.add_argument("--prefilter", default="none", choices=["none", "family", "ungapped"])
     parser.add_argument("--alignments", help="Pfam-A.seed.gz: take identity from it; no search")
     parser.add_argument("--threads", type=int, default=1)
@@ -28,6 +29,7 @@ def main() -> None:
         read_table("split", arguments.split),
         min_identity=arguments.min_identity,
         min_coverage=arguments.min_coverage,
+        min_bits=arguments.min_bits,
         prefilter=arguments.prefilter,
         threads=arguments.threads,
         seed=arguments.alignments,

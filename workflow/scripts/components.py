@@ -16,6 +16,7 @@ def main() -> None:
     parser.add_argument("--alignments", help="Pfam-A.seed.gz: take identity from it; no search")
     parser.add_argument("--min-identity", type=float, required=True)
     parser.add_argument("--min-coverage", type=float, required=True)
+    parser.add_argument("--min-bits", type=float, required=True)
     parser.add_argument("--exhaustive-up-to", type=int, required=True, help="domains of a family")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
@@ -30,6 +31,7 @@ def main() -> None:
             domains,
             min_identity=arguments.min_identity,
             min_coverage=arguments.min_coverage,
+            min_bits=arguments.min_bits,
             exhaustive_up_to=arguments.exhaustive_up_to,
             threads=arguments.threads,
             seed=arguments.seed,

@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("--test-share", type=float, required=True)
     parser.add_argument("--min-identity", type=float, required=True)
     parser.add_argument("--min-coverage", type=float, required=True)
+    parser.add_argument("--min-bits", type=float, required=True)
     parser.add_argument("--prefilter", choices=["none", "family", "ungapped"], default="none")
     parser.add_argument("--alignments", help="Pfam-A.seed.gz: take identity from it; no search")
     parser.add_argument("--seed", type=int, required=True)
@@ -39,7 +40,7 @@ def main() -> None:
     part = split_proteins(component, domains, seed=a.seed, **shares)
     log.info("%d components; proteins: %s", component.nunique(), part.value_counts().to_dict())
     of_domain = pd.DataFrame({"id": domains["id"], "part": domains["protein"].map(part)})
-    limits = {"min_identity": a.min_identity, "min_coverage": a.min_coverage}
+    limits = {key: getattr(a, key) for key in ("min_identity", "min_coverage", "min_bits")}
     how = {"prefilter": a.prefilter, "threads": a.threads, "seed": a.alignments}
     found = certify(domains, of_domain, **how, **limits)
     refuse_leaks(found, a.table)

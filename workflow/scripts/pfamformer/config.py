@@ -206,6 +206,12 @@ class SplitsSettings(Settings):
         "Share of both sequences that the alignment must cover for that ('search' only)", "share",
         0.8, ge=0, le=1,
     )  # fmt: skip
+    min_bits: float = setting(
+        "Score that the alignment must have for that ('search' only); unlike an E-value it does "
+        "not depend on the number of sequences. 0: alignments by chance count too; 40: less than "
+        "one of them is expected among all pairs of 9,000 domains of 150 residues",
+        "bits", 0.0, ge=0, le=200,
+    )  # fmt: skip
     exhaustive_up_to: int = setting(
         "Largest family in which every pair that could join two components is aligned; in larger "
         "ones a k-mer search finds such pairs",
@@ -245,9 +251,9 @@ class HomologueSettings(Settings):
         "Share of the held-out domain that the alignment must cover", "share", 0.8, ge=0, le=1
     )
     min_bits: float = setting(
-        "Score of the alignment; unlike an E-value it does not depend on the corpus. 50 bits are "
-        "significant in databases of any size",
-        "bits", 50.0, ge=20, le=10_000,
+        "Score of the alignment; unlike an E-value it does not depend on the corpus. At most "
+        "'splits.min_bits', where that is set: what is too alike to be divided is left out",
+        "bits", 40.0, ge=20, le=10_000,
     )  # fmt: skip
     prefilter: Literal["kmer", "ungapped", "none"] = setting(
         "How homologues are searched: 'kmer' is MMseqs2's usual search, "
@@ -994,6 +1000,25 @@ def _guess(key: str, known: Iterable[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
+def _homologue_checks(project: Project) -> list[str]:
+    """What a split calls similar is left out of corpora too, wherever homologues are."""
+    homologues, splits = project.corpora.exclude_test_homologues, project.splits
+    if homologues is None:
+        return []
+    # Below 20 bits every corpus is full of chance: the lowest bound that the settings allow.
+    most = {
+        "min_identity": splits.min_identity,
+        "min_coverage": splits.min_coverage,
+        "min_bits": max(splits.min_bits, 20.0) if splits.min_bits else homologues.min_bits,
+    }
+    return [
+        f"corpora.exclude_test_homologues.{key}: must be <= {bound:g}, as in splits "
+        f"(got {getattr(homologues, key):g})"
+        for key, bound in most.items()
+        if splits.definition == "search" and getattr(homologues, key) > bound
+    ]
+
+
 def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
     """Conditions between settings."""
     problems = []
@@ -1005,6 +1030,7 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
         problems += sites.problems(project.sources, reads_uniparc)
     if project.splits.test_share + project.splits.dev_share >= 1:
         problems.append("splits.dev_share: test_share + dev_share must be < 1")
+    problems += _homologue_checks(project)
     if project.tasks.go is not None:
         go = project.tasks.go
         days = [go.dev_from, go.test_from, *([go.end] if go.end else [])]

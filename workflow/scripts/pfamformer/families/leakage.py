@@ -31,6 +31,7 @@ def certify(
     *,
     min_identity: float,
     min_coverage: float,
+    min_bits: float,
     prefilter: str,
     threads: int,
     seed: str | Path | None = None,
@@ -64,9 +65,11 @@ def certify(
             "kind": "search",
             "min_identity": min_identity,
             "min_coverage_of_both": min_coverage,
+            "min_bits": min_bits,
         }
         how = {"tool": "mmseqs", "prefilter": prefilter}
-        over, across = over_threshold(hits, min_identity, min_coverage), prefilter != "family"
+        over = over_threshold(hits, min_identity, min_coverage, min_bits)
+        across = prefilter != "family"
         reach = mutual_identity(hits, domains["sequence"].str.len().to_numpy())
     family = domains["family"].to_numpy()
     same = family[hits["query"]] == family[hits["target"]]

@@ -1,7 +1,8 @@
 """Single linkage within families: which domains hang together, directly or through others.
 
 Two definitions of a link. *Search*: a Smith-Waterman alignment of the two domains with enough
-identity and coverage. *Alignment*: identity in the seed alignment itself
+identity, coverage and score, in either direction (MMseqs2 corrects scores for the composition of
+the query). *Alignment*: identity in the seed alignment itself
 (:mod:`pfamformer.families.seed_identity`).
 
 By search, all pairs of a family would be quadratic, but only pairs of *different* components can
@@ -90,6 +91,7 @@ def link_by_search(
     *,
     min_identity: float,
     min_coverage: float,
+    min_bits: float,
     exhaustive_up_to: int,
     threads: int,
     seed: int,
@@ -98,7 +100,8 @@ def link_by_search(
 
     Args:
         domains: columns ``id``, ``family``, ``sequence``.
-        min_identity, min_coverage: what makes two domains similar, 0…1, coverage of both.
+        min_identity, min_coverage, min_bits: what makes two domains similar: 0…1, 0…1 (coverage of
+            both), and the score in bits.
         exhaustive_up_to: largest family (domains) whose last pairs are all aligned; in a larger one
             the domains outside the largest component are searched with a k-mer prefilter.
         seed: of the choice of partners; the result depends on it only in families beyond.
@@ -109,7 +112,7 @@ def link_by_search(
 
     def link(queries: np.ndarray, targets: np.ndarray) -> None:
         hits = aligner.align(queries, targets)
-        hits = hits[over_threshold(hits, min_identity, min_coverage)]
+        hits = hits[over_threshold(hits, min_identity, min_coverage, min_bits)]
         found.link(hits["query"].to_numpy(), hits["target"].to_numpy())
 
     with Aligner(domains["sequence"], threads) as aligner:
@@ -130,7 +133,7 @@ def link_by_search(
         outside = found.outside(rows)
         sequences = domains["sequence"]
         hits = search(sequences.iloc[outside], sequences.iloc[rows], threads, "kmer")
-        hits = hits[over_threshold(hits, min_identity, min_coverage)]
+        hits = hits[over_threshold(hits, min_identity, min_coverage, min_bits)]
         found.link(outside[hits["query"]], rows[hits["target"]])
     return Linkage(
         pd.factorize(found.labels)[0],

@@ -23,14 +23,16 @@ import pyarrow.csv
 from pfamformer.errors import InputError
 
 # E-values depend on the size of the database, so that the same pair has another one in a later
-# search. Pairs are judged by identity and coverage alone; this bound lets every alignment through.
+# search. Pairs are judged by identity, coverage and bits; this bound lets every alignment through.
 ANY_EVALUE = "1e9"
 # Targets of a query that the k-mer prefilter lets through: MMseqs2's default.
 MAX_TARGETS = 300
 Prefilter = Literal["kmer", "ungapped", "none"]
 PREFILTERS = {"kmer": 0, "ungapped": 1, "none": 2}
-_COLUMNS = "query,target,fident,qcov,tcov,nident"
-_NAMES = ["query", "target", "identity", "query_coverage", "target_coverage", "identical"]
+_COLUMNS = "query,target,fident,qcov,tcov,nident,bits"
+_NAMES = [
+    "query", "target", "identity", "query_coverage", "target_coverage", "identical", "bits",
+]  # fmt: skip
 
 
 def mmseqs_binary() -> str:
@@ -102,7 +104,7 @@ class Aligner:
         Returns:
             One row per pair with a local alignment: ``query`` and ``target`` (row numbers),
             ``identity`` (of aligned columns, 0–1), ``query_coverage`` and ``target_coverage``
-            (0–1), ``identical`` (residues).
+            (0–1), ``identical`` (residues), ``bits`` (rounded to integers by MMseqs2).
         """
         if not len(queries):
             return pd.DataFrame({name: np.zeros(0, dtype=np.int64) for name in _NAMES})
@@ -194,7 +196,7 @@ def find_parts(
             if not _write_numbered(folder / f"{role}.fasta", sequences):
                 return pd.DataFrame({column: np.zeros(0, dtype=np.int64) for column in columns})
             _mmseqs("createdb", f"{role}.fasta", role, "--shuffle", 0, folder=folder)
-        # Hits are judged in bits; an E-value of 10 keeps 50 bits up to 10^16 residue pairs.
+        # Hits are judged in bits; an E-value of 10 keeps 40 bits up to 10^13 residue pairs.
         _mmseqs(
             "search", "queries", "targets", "found", "tmp", "-a", "--alignment-mode", 3, "-e", 10,
             "--prefilter-mode", PREFILTERS[prefilter], "-s", sensitivity, "--max-seqs", most,
@@ -280,10 +282,13 @@ def find_neighbours(
     return hits.drop_duplicates(["query", "target"], ignore_index=True)[columns]
 
 
-def over_threshold(pairs: pd.DataFrame, min_identity: float, min_coverage: float) -> pd.Series:
-    """Which alignments reach ``min_identity`` and cover ``min_coverage`` of *both* sequences."""
+def over_threshold(
+    pairs: pd.DataFrame, min_identity: float, min_coverage: float, min_bits: float
+) -> pd.Series:
+    """Which alignments are similar: enough identity, coverage of *both* sequences, and score."""
     return (
         (pairs["identity"] >= min_identity)
+        & (pairs["bits"] >= min_bits)
         & (pairs["query_coverage"] >= min_coverage)
         & (pairs["target_coverage"] >= min_coverage)
     )

@@ -19,7 +19,7 @@ import pandas as pd
 from pfamformer.families.similarity import mmseqs_binary
 from pfamformer.report.items import SECTIONS, Item, cells, read_item, sections
 from pfamformer.report.published import TABLE_3_FAMILIES
-from pfamformer.report.summary import summarise
+from pfamformer.report.summary import similar_domains, summarise
 from pfamformer.report.table_3 import REFERENCE
 from pfamformer.sources.wheels import WHEELS
 
@@ -121,6 +121,7 @@ def make_page(folder: Path, items: Sequence[Path], template: Path, options: str)
             for corpus in sorted({p["settings"]["corpus"] for p in pretraining.values()})
         },
         leakage=leakage,
+        similar=similar_domains(leakage["clustered"]["definition"]),
         histogram=_histogram(leakage),
         pretraining=pretraining,
         sections=_sections(folder, shown),

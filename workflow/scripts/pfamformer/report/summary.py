@@ -105,18 +105,24 @@ def _split(leakage: Mapping[str, Any]) -> Iterator[str]:
         name: sum(c["parts"].get(part, 0) for part in ("dev", "test"))
         for name, c in leakage.items()
     }
-    definition = clustered["definition"]
-    similar = f"{100 * definition['min_identity']:.0f} % identity " + (
-        f"over {100 * definition['min_coverage_of_both']:.0f} % of both"
-        if definition["kind"] == "search"
-        else "in the seed alignment"
-    )
     leaks = clustered["leaking_rows"]
     yield (
         f"{'None' if leaks == 0 else f'{leaks:,}'} of the {held_out['clustered']:,} held-out "
         f"domains of the clustered split {'resembles' if leaks == 0 else 'resemble'} a training "
-        f"domain of its family ({similar}); in the random split "
+        f"domain of its family ({similar_domains(clustered['definition'])}); in the random split "
         f"{random['leaking_rows']:,} of {held_out['random']:,} do."
+    )
+
+
+def similar_domains(definition: Mapping[str, Any]) -> str:
+    """What a split calls similar, from the ``definition`` of its certificate."""
+    identity = f"at least {100 * definition['min_identity']:.0f} % identity"
+    if definition["kind"] == "alignment":
+        return f"{identity} in the seed alignment, over the shorter length"
+    bits = definition["min_bits"]
+    return (
+        f"{identity} over at least {100 * definition['min_coverage_of_both']:.0f} % of both by "
+        "local alignment, " + (f"scoring at least {bits:g} bits" if bits else "at any score")
     )
 
 
