@@ -38,6 +38,8 @@ rule corpus_shard:
         ],
     log:
         f"{LOGS}/corpus_shard/{{corpus}}.{{shard}}.log",
+    # The longest way through the workflow goes first.
+    priority: 2
     conda:
         "../envs/tables.yaml"
     threads: need("corpora", "threads")
@@ -129,6 +131,8 @@ rule corpus_index:
         valid=f"{RESULTS}/corpora/{{corpus}}/valid/index.json",
     log:
         f"{LOGS}/corpus_index/{{corpus}}.log",
+    # The longest way through the workflow goes first.
+    priority: 2
     conda:
         "../envs/tables.yaml"
     threads: 1

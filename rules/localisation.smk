@@ -24,6 +24,8 @@ rule localisation_data:
         f"{LOGS}/localisation_data.log",
     benchmark:
         f"{RESULTS}/benchmarks/localisation_data.tsv"
+    # The longest way through the workflow goes first.
+    priority: 2
     conda:
         "../envs/mmseqs2.yaml"
     threads: need("search", "threads")
@@ -72,6 +74,8 @@ rule tagger:
         f"{RESULTS}/benchmarks/tagger/{{run}}.tsv"
     wildcard_constraints:
         run=names(TAGGERS),
+    # The longest way through the workflow goes first.
+    priority: 2
     conda:
         "../envs/torch.yaml"
     threads: need("finetune", "threads")

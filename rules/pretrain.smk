@@ -52,6 +52,8 @@ rule pretrain:
         f"{RESULTS}/benchmarks/pretrain/{{run}}.tsv"
     wildcard_constraints:
         run=names(PRETRAIN),
+    # The longest way through the workflow goes first.
+    priority: 2
     conda:
         "../envs/torch.yaml"
     threads: need("pretrain", "threads")
