@@ -181,7 +181,7 @@ rule corpus_certificate:
 
 
 rule corpus_leakage:
-    """The certificate of a corpus against the held-out domains."""
+    """The certificate of a corpus against the held-out domains; fails where any homologue is left."""
     input:
         index=f"{RESULTS}/corpora/{{corpus}}/train/index.json",
         held_out=f"{RESULTS}/splits/clustered/held_out.parquet",

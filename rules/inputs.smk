@@ -84,7 +84,14 @@ def corpus_files(wildcards):
     return files
 
 
+def corpus_certificate_file(wildcards):
+    """Nothing trains on a corpus whose homologues are left out before nothing is found in the rest."""
+    corpus = PROJECT.runs[wildcards.run].corpus
+    return {"certificate": f"{RESULTS}/corpora/{corpus}/leakage.json"} if HOMOLOGUES else {}
+
+
 def certificate_files(wildcards):
+    """The searches that the certificate of a corpus joins."""
     batches = range(0, len(SHARDS[wildcards.corpus]), CERTIFIED_TOGETHER) if HOMOLOGUES else []
     folder = f"{RESULTS}/corpora/{wildcards.corpus}/certificate"
     return [f"{folder}/{start // CERTIFIED_TOGETHER}.json" for start in batches]

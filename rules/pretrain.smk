@@ -33,6 +33,7 @@ rule pretrain:
     not know: a job that was killed goes on where it was."""
     input:
         unpack(teacher_files),
+        unpack(corpus_certificate_file),
         config=f"{RESULTS}/runs/{{run}}/config.json",
         corpus=lambda wildcards: expand(
             f"{RESULTS}/corpora/{PROJECT.runs[wildcards.run].corpus}/{{part}}/index.json",

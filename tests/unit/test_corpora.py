@@ -20,11 +20,16 @@ from pfamformer.families.corpora import (
 )
 from pfamformer.families.corpus_index import join_shards
 from pfamformer.families.corpus_shard import write_domain_shard, write_protein_shard
-from pfamformer.families.homologues import certify_shards, homologues, join_certificates
+from pfamformer.families.homologues import (
+    certify_shards,
+    homologues,
+    join_certificates,
+    refuse_homologues,
+)
 from pfamformer.sequences.alphabet import decode, encode
 from pfamformer.sequences.blocks import blocks_of, drawn
 from pfamformer.sequences.fasta_blocks import fasta_blocks
-from pfamformer.sequences.shards import MappedShard, TokenShards, write_shard
+from pfamformer.sequences.shards import MappedShard, TokenShards, write_index, write_shard
 from pfamformer.tables import write_table
 
 
@@ -243,7 +248,29 @@ def test_homologues_of_held_out_domains_leave_a_corpus_and_the_certificate_agree
     assert (after["sequences"], after["leaking_sequences"]) == (31, 0)
     whole = join_certificates([before, after], settings, 3, index["selection"])
     assert (whole["leaking_sequences"], whole["left_out_as_homologue"]) == (3, 3)
+    with pytest.raises(InputError, match="3 training sequences hold a homologue of a held-out"):
+        refuse_homologues(whole, "index.json")
+    refuse_homologues(join_certificates([after], settings, 3, index["selection"]), "index.json")
     assert join_certificates([], None, 3, index["selection"])["leaking_sequences"] is None
+
+
+def test_a_corpus_with_a_homologue_gets_no_certificate(tmp_path, stream):
+    domain = random_sequence(stream, 100)
+    held_out = pd.DataFrame([("d", "P.1", 1, 100, "F", "", domain)])
+    held_out.columns = ["id", "protein", "start", "end", "family", "clan", "sequence"]
+    write_table(held_out, "domains", tmp_path / "held_out.parquet")
+    entry = write_shard(tmp_path / "train", "p1", [mutate(stream, domain, 0.4)])
+    write_index(tmp_path / "train", [entry], {"selection": {"holds_held_out_domain": 0}})
+    index = tmp_path / "train/index.json"
+    definition = HomologueSettings(prefilter="none").model_dump_json()
+    shared = ["--index", index, "--held-out", tmp_path / "held_out.parquet", "--definition"]
+    found = tmp_path / "0.json"
+    batch = ["--batch", 0, "--size", 1, "--output", found]
+    assert run_script("corpus_certificate", *shared, definition, *batch).returncode == 0
+    written = ["--found", found, "--output", tmp_path / "leakage.json"]
+    ended = run_script("corpus_leakage", *shared, definition, *written)
+    assert ended.returncode == 1 and "1 training sequences hold a homologue" in ended.stderr
+    assert not (tmp_path / "leakage.json").exists()
 
 
 @pytest.mark.parametrize("members", [1, 2, 5])

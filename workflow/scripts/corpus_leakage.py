@@ -1,4 +1,4 @@
-"""Write the leakage certificate of a corpus: what was left out, and what was found in the rest."""
+"""Write the leakage certificate of a corpus, or fail: what was left out, what is in the rest."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pfamformer.command import atomic_path, run
 from pfamformer.config import HomologueSettings
-from pfamformer.families.homologues import join_certificates
+from pfamformer.families.homologues import join_certificates, refuse_homologues
 from pfamformer.tables import read_table
 
 
@@ -30,6 +30,7 @@ def main() -> None:
         len(read_table("domains", arguments.held_out)),
         json.loads(Path(arguments.index).read_text(encoding="utf-8"))["selection"],
     )
+    refuse_homologues(content, arguments.index)
     with atomic_path(arguments.output) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

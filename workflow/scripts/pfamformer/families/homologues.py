@@ -2,12 +2,10 @@
 
 A sequence holds a homologue when a local alignment with a held-out domain has enough identity,
 covers enough of the domain, and scores enough bits. (Identity alone would not do: unrelated short
-stretches reach 25 %.) The search that leaves out has the few held-out domains as queries.
-The certificate asks again the other way round, with what is left of the corpus as queries: other
-words of other sequences meet in the prefilter, so that one search cannot repeat what the other
-missed by chance. With prefilter ``none`` both look at every pair. Scores differ by a bit or so
-between the directions (MMseqs2 corrects for the composition of the query), so a pair at the
-threshold may be found in one of them only: the certificate counts what is left and does not fail.
+stretches reach 25 %.) Both directions are searched: scores differ by some bits between them
+(MMseqs2 corrects for the composition of the query), and other words of other sequences meet in the
+prefilter. The certificate searches what is left, as it lies in the finished shards, with the
+sequences of the corpus as queries; it fails above zero.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from pfamformer.config import HomologueSettings
+from pfamformer.errors import InputError
 from pfamformer.families.similarity import MAX_TARGETS, find_parts
 from pfamformer.sequences.shards import MappedShard
 
@@ -34,19 +33,34 @@ def homologues(
     Returns:
         The ``homologues`` table: for each such row its best-scoring domain.
     """
-    hits = find_parts(
+    by_domain = find_parts(
         held_out["sequence"],
         shard.texts(),
         threads,
         prefilter=settings.prefilter,
         sensitivity=7.5,
         most=max(1, len(shard.lengths())),
-    )
-    hits = hits.rename(columns={"target": "row", "query_coverage": "coverage"})
-    hits = _judged(hits, settings).sort_values(["row", "bits", "query"], kind="stable")
+    ).rename(columns={"query": "number", "target": "row", "query_coverage": "coverage"})
+    by_sequence = _search_sequences(shard, held_out, settings, threads)
+    hits = pd.concat([by_domain, by_sequence], ignore_index=True)
+    hits = _judged(hits, settings).sort_values(["row", "bits", "number"], kind="stable")
     hits = hits.drop_duplicates("row", keep="last")
-    hits["domain"] = held_out["id"].to_numpy()[hits["query"]]
+    hits["domain"] = held_out["id"].to_numpy()[hits["number"]]
     return hits[["row", "domain", "identity", "coverage", "bits"]].reset_index(drop=True)
+
+
+def _search_sequences(
+    shard: MappedShard, held_out: pd.DataFrame, settings: HomologueSettings, threads: int
+) -> pd.DataFrame:
+    """Alignments with the sequences of a shard as queries, at MMseqs2's default sensitivity."""
+    return find_parts(
+        shard.texts(),
+        held_out["sequence"],
+        threads,
+        prefilter=settings.prefilter,
+        sensitivity=5.7,
+        most=MAX_TARGETS if settings.prefilter == "kmer" else max(1, len(held_out)),
+    ).rename(columns={"query": "row", "target": "number", "target_coverage": "coverage"})
 
 
 def _judged(hits: pd.DataFrame, settings: HomologueSettings) -> pd.DataFrame:
@@ -64,7 +78,7 @@ def certify_shards(
     settings: HomologueSettings,
     threads: int,
 ) -> dict[str, Any]:
-    """Search what is left of some shards for held-out domains, at MMseqs2's default sensitivity.
+    """Search what is left of some shards for held-out domains.
 
     Args:
         folder: the training part of the corpus.
@@ -79,23 +93,16 @@ def certify_shards(
         shard = MappedShard(folder, entry)
         sequences = len(shard.lengths())
         found["sequences"] += sequences
-        hits = find_parts(
-            shard.texts(),
-            held_out["sequence"],
-            threads,
-            prefilter=settings.prefilter,
-            sensitivity=5.7,
-            most=MAX_TARGETS if settings.prefilter == "kmer" else max(1, len(held_out)),
-        )
+        hits = _search_sequences(shard, held_out, settings, threads)
         found["alignments"] += len(hits)
-        hits = _judged(hits.rename(columns={"target_coverage": "coverage"}), settings)
-        found["leaking_sequences"] += int(hits["query"].nunique())
+        hits = _judged(hits, settings)
+        found["leaking_sequences"] += int(hits["row"].nunique())
         worst = hits.sort_values("bits", ascending=False, kind="stable").head(5)
         found["examples"] += [
             {
                 "shard": entry["name"],
-                "sequence": int(hit.query),
-                "domain": held_out["id"].iloc[hit.target],
+                "sequence": int(hit.row),
+                "domain": held_out["id"].iloc[hit.number],
                 "identity": float(hit.identity),
                 "bits": float(hit.bits),
             }
@@ -133,3 +140,24 @@ def join_certificates(
             (example for part in found for example in part["examples"]), key=lambda e: -e["bits"]
         )[:5],
     }
+
+
+def refuse_homologues(certificate: dict[str, Any], index: str | Path) -> None:
+    """Fail where the certificate of a corpus counts sequences with homologues.
+
+    Args:
+        certificate: what :func:`join_certificates` returned.
+        index: path of the index of the corpus, for the message.
+
+    Raises:
+        InputError: with the best-scoring pair.
+    """
+    if certificate["leaking_sequences"]:
+        first = certificate["examples"][0]
+        raise InputError(
+            index,
+            f"{certificate['leaking_sequences']} training sequences hold a homologue of a held-out "
+            f"domain, for example of {first['domain']} ({first['bits']:.0f} bits)",
+            record=f"shard {first['shard']}, sequence {first['sequence']}",
+            remedy="Delete the folder 'homologues' and the indexes of the corpus, and rerun",
+        )
