@@ -580,13 +580,20 @@ class TermsSettings(HeadSettings):
     )
 
 
-Run = PretrainSettings | FinetuneSettings | TaggerSettings | TermsSettings
+class FoldSettings(FinetuneSettings):
+    """A network that learns folds, on the task called remote_homology and its own split."""
+
+    kind: Literal["fold"] = setting("What this run is")  # type: ignore[assignment]
+
+
+Run = PretrainSettings | FinetuneSettings | TaggerSettings | TermsSettings | FoldSettings
 #: Kinds of runs, as ``kind`` names them.
 KINDS: dict[str, type[TrainingSettings]] = {
     "pretrain": PretrainSettings,
     "finetune": FinetuneSettings,
     "tagger": TaggerSettings,
     "terms": TermsSettings,
+    "fold": FoldSettings,
 }
 
 

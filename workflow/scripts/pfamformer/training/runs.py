@@ -354,6 +354,8 @@ def _start_from(model: Classifier, start: Trained, settings: FinetuneSettings) -
     pretrained = start.model()
     model.encoder.load_state_dict(pretrained.encoder.state_dict())
     _prepare_encoder(model.encoder, settings)
+    # A frozen encoder needs no gradients: nothing is computed backwards through it.
+    model.encoder.requires_grad_(settings.encoder_rate > 0)
     if settings.mlm_weight:
         head = TokenHead(start.settings.network)
         kept = pretrained.state_dict()
