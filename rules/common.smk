@@ -7,7 +7,7 @@ from pathlib import Path
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
-from pfamformer.config import group_of, resolve
+from pfamformer.config import LEAKY_CORPUS, group_of, resolve
 from pfamformer.dependencies import code_of, digest, put_interpreter_first
 from pfamformer.errors import InputError
 from pfamformer.methods import BASELINES, NEIGHBOURS
@@ -29,6 +29,8 @@ TAGGERS = PROJECT.runs_of("tagger")
 SPLITS = ["clustered", "random"]
 QUERY = re.sub(r"(\.(fasta|fas|faa|fa|fsa|pep|gz))+$", "", Path(PROJECT.query or "").name)
 CORPORA = sorted({run.corpus for run in PRETRAIN.values()})
+# Corpora that hold nothing of the clustered split's held-out domains.
+SOUND_CORPORA = [corpus for corpus in CORPORA if corpus != LEAKY_CORPUS]
 # JSON files of what the report shows (pfamformer/report/items.py); each rule file adds its own.
 ITEMS = []
 

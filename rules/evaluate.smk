@@ -2,7 +2,7 @@
 
 # Networks of table 3: on the clustered split, trained on all families.
 COMPARED = [
-    name for name, run in FINETUNE.items() if run.split == "clustered" and not run.new_families
+    name for name, run in FINETUNE.items() if not PROJECT.leaks(name) and not run.new_families
 ]
 EMBEDDED = PROJECT.embedded()
 COMBINATIONS = PROJECT.combinations

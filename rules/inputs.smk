@@ -2,15 +2,20 @@
 
 
 def shard_source(wildcards):
-    """What a shard is read from."""
+    """What a shard is read from, and what is kept out of it."""
+    folder = f"{RESULTS}/splits/{'random' if wildcards.corpus == LEAKY_CORPUS else 'clustered'}"
+    files = {
+        "held_out": f"{folder}/held_out.parquet",
+        "certificate": f"{folder}/leakage.json",
+    }
     if wildcards.corpus == "uniparc":
         chunk = wildcards.shard.removeprefix("p")
-        return {"fasta": f"{RESULTS}/sources/uniparc/uniparc_active_p{chunk}.fasta.gz"}
+        return files | {"fasta": f"{RESULTS}/sources/uniparc/uniparc_active_p{chunk}.fasta.gz"}
     if wildcards.corpus == "pfam_proteins":
-        return {"proteins": f"{RESULTS}/domains/proteins.parquet"}
-    return {
+        return files | {"proteins": f"{RESULTS}/domains/proteins.parquet"}
+    return files | {
         "domains": f"{RESULTS}/domains/domains.parquet",
-        "split": f"{RESULTS}/splits/clustered/split.parquet",
+        "split": f"{folder}/split.parquet",
     }
 
 
@@ -77,7 +82,7 @@ def corpus_files(wildcards):
     """What the index of a corpus is joined from."""
     folder, shards = f"{RESULTS}/corpora/{wildcards.corpus}", SHARDS[wildcards.corpus]
     files = {"shards": [f"{folder}/shards/{shard}.json" for shard in shards]}
-    if HOMOLOGUES:
+    if HOMOLOGUES and wildcards.corpus != LEAKY_CORPUS:
         files["homologues"] = [f"{folder}/homologues/{shard}.parquet" for shard in shards]
     if LINCLUST:
         files["surplus"] = f"{folder}/surplus.parquet"
@@ -87,7 +92,8 @@ def corpus_files(wildcards):
 def corpus_certificate_file(wildcards):
     """Nothing trains on a corpus whose homologues are left out before nothing is found in the rest."""
     corpus = PROJECT.runs[wildcards.run].corpus
-    return {"certificate": f"{RESULTS}/corpora/{corpus}/leakage.json"} if HOMOLOGUES else {}
+    sought = HOMOLOGUES and corpus != LEAKY_CORPUS
+    return {"certificate": f"{RESULTS}/corpora/{corpus}/leakage.json"} if sought else {}
 
 
 def certificate_files(wildcards):

@@ -3,7 +3,7 @@
 LOCALISATION = f"{RESULTS}/localisation"
 ITEMS.extend(f"{RESULTS}/tables/{name}.json" for name in ("table_2", "localisation"))
 # Networks that table 2 reads: those that know nothing of the clustered split's held-out domains.
-READ = [name for name, run in FINETUNE.items() if run.split == "clustered"]
+READ = [name for name in FINETUNE if not PROJECT.leaks(name)]
 
 
 rule localisation_data:

@@ -30,6 +30,30 @@ def test_every_overlay_resolves_and_only_names_runs(overlay, below):
     assert all(project.runs[name] == run for name, run in plain.runs.items())
 
 
+def test_what_has_read_held_out_domains_stands_in_ablations_only():
+    raw = merged("config.yaml", "ablations/leakage.yaml")
+    project = resolve(raw)
+    leaking = {name for name in project.runs if project.leaks(name)}
+    assert leaking == {"leaky", "dropout_leaky_start"}
+    raw["runs"]["student"] = {"kind": "pretrain", "objective": "distillation", "teacher": "leaky"}
+    raw["runs"]["taught"] = {"kind": "finetune", "head": "dropout", "start_from": "student"}
+    raw["runs"]["untrained"] = dict(raw["runs"]["dropout_leaky_start"], weights="untrained")
+    assert {name for name in resolve(raw).runs if resolve(raw).leaks(name)} == leaking | {
+        "student", "taught",
+    }  # fmt: skip
+    raw["runs"]["tagger"] = {"kind": "tagger", "start_from": "leaky"}
+    raw["evaluation"]["embed"] = ["taught"]
+    raw["combinations"]["both"] = {"members": ["taught", "dropout"], "rule": "probability"}
+    with pytest.raises(InputError) as refused:
+        resolve(raw)
+    for message in (
+        "runs.tagger.start_from: 'leaky' has read held-out domains",
+        "evaluation.embed: 'taught' knows held-out domains",
+        "combinations.both.members: 'taught' knows held-out domains",
+    ):
+        assert message in str(refused.value)
+
+
 def test_a_run_with_seeds_becomes_one_run_per_seed():
     raw = changed("runs.small.seeds", [3, 5])
     raw["runs"]["classic"]["seeds"] = [3, 5]

@@ -41,7 +41,9 @@ RunOfProject = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*/[a-z0-9][a-z0-9_]*$", max_length=121)
 ]
 SplitMethod = Literal["clustered", "random"]
-Corpus = Literal["pfam_domains", "pfam_proteins", "uniparc"]
+Corpus = Literal["pfam_domains", "pfam_proteins", "uniparc", "pfam_domains_leaky"]
+#: The training part of the random split: it holds most domains that the clustered split tests on.
+LEAKY_CORPUS = "pfam_domains_leaky"
 
 
 def setting(description: str, unit: str = "none", default: Any = ..., **bounds: Any) -> Any:
@@ -398,7 +400,11 @@ class PretrainSettings(TrainingSettings):
     """A pretraining run: a language model of a corpus."""
 
     kind: Literal["pretrain"] = setting("What this run is")
-    corpus: Corpus = setting("Sequences that are read")
+    corpus: Corpus = setting(
+        "Sequences that are read. 'pfam_domains_leaky', the training part of the random split, "
+        "holds test domains of the clustered one: it shows what leakage does, and runs that start "
+        "from it stand in ablations only"
+    )
     network: NetworkSettings = setting("Shape of the encoder")
     esm2: str | None = setting(
         "ESM-2 weights that it starts from: a folder in the transformers format or a hub id; the "
@@ -827,6 +833,21 @@ class Project(Settings):
         """The runs of one kind, by name."""
         return {name: run for name, run in self.runs.items() if run.kind == kind}
 
+    def leaks(self, name: str) -> bool:
+        """Whether a run knows held-out domains of the clustered split; only ablations show it."""
+        run = self.runs[name]
+        if run.kind == "pretrain":
+            # A chain of teachers is as long as it likes, yet no longer than the runs.
+            for _ in self.runs:
+                if run.corpus == LEAKY_CORPUS or run.teacher not in self.runs_of("pretrain"):
+                    break
+                run = self.runs[run.teacher]
+            return run.corpus == LEAKY_CORPUS
+        pretrained = getattr(run, "weights", None) == "pretrained" and run.start_from in self.runs
+        return getattr(run, "split", "clustered") != "clustered" or (
+            pretrained and self.leaks(run.start_from)
+        )
+
     def replicates(self, name: str) -> list[str]:
         """The runs behind a name: itself, or its repetitions with other seeds; none if unknown."""
         return [name] if name in self.runs else [r for r in self.runs if group_of(r) == name]
@@ -1076,10 +1097,21 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
                 f"runs.{name}.start_from: must be one of the pretraining runs "
                 f"{', '.join(pretraining) or '(there is none)'} (got {run.start_from!r})"
             )
+    problems += [
+        f"runs.{name}.start_from: {run.start_from!r} has read held-out domains; only fine-tuning "
+        "runs may start from it, for an ablation"
+        for name, run in project.runs.items()
+        if run.kind not in ("pretrain", "finetune") and project.leaks(name)
+    ]
     finetuning = project.runs_of("finetune")
     for name in project.evaluation.embed:
         if not project.replicates(name) and not _given(name, given_runs):
             problems.append(f"evaluation.embed: {name!r} is no fine-tuning run")
+        problems += [
+            f"evaluation.embed: {run!r} knows held-out domains"
+            for run in project.replicates(name)
+            if project.runs[run].kind == "finetune" and project.leaks(run)
+        ]
     for name in project.combinations:
         problems += _combination_problems(name, project, given_runs)
     for name, ablation in project.ablations.items():
@@ -1147,9 +1179,10 @@ def _combination_problems(
     if name in project.runs or name in BASELINES or name in project.embedded():
         yield f"combinations.{name}: another method has this name"
     networks = {
-        run for run, s in project.runs_of("finetune").items()
-        if s.split == "clustered" and not s.new_families
-    }  # fmt: skip
+        run
+        for run, settings in project.runs_of("finetune").items()
+        if not project.leaks(run) and not settings.new_families
+    }
     known = networks | set(BASELINES) | set(project.embedded())
     for member in project.members(name):
         if member not in known and not _given(member, given_runs):
@@ -1158,7 +1191,7 @@ def _combination_problems(
                 f"{_guess(member, known)}"
             )
         elif member in project.runs and member not in networks:
-            yield f"combinations.{name}.members: {member!r} does not train on the clustered split"
+            yield f"combinations.{name}.members: {member!r} knows held-out domains"
         elif member not in project.runs and project.combinations[name].rule != "fitted":
             yield f"combinations.{name}.rule: must be 'fitted' with {member!r}, which is no network"
 
