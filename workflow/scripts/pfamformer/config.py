@@ -482,12 +482,31 @@ class MotifSettings(Settings):
     )
 
 
+class ChainSettings(Settings):
+    """Windows that tile each family's training profile, chained in order: for head 'chain'."""
+
+    kind: Literal["chain"] = setting("What this encoder is")
+    kernel: int = setting("Profile positions in a window", "positions", 6, ge=3, le=50)
+    near: int = setting(
+        "Residues by which two windows may be moved against each other at the lower cost; at most "
+        "the kernel", "residues", 3, ge=1, le=50,
+    )  # fmt: skip
+    far: int = setting("The same at the higher cost", "residues", 31, ge=1, le=500)
+
+    @model_validator(mode="after")
+    def _moves_are_possible(self) -> ChainSettings:
+        if self.near > self.kernel:
+            raise ValueError("near may not exceed kernel")
+        return self
+
+
 ScratchEncoder = Annotated[
-    ProtCnnSettings | ResNetSettings | LstmSettings | MotifSettings, Field(discriminator="kind")
+    ProtCnnSettings | ResNetSettings | LstmSettings | MotifSettings | ChainSettings,
+    Field(discriminator="kind"),
 ]
 Head = Literal[
     "classic", "dropout", "predeach_mean", "predeach_max", "multispace_max", "multispace_mean",
-    "linattn", "pool_max", "pool_mean", "motif",
+    "linattn", "pool_max", "pool_mean", "motif", "chain",
 ]  # fmt: skip
 
 
@@ -534,6 +553,14 @@ class HeadSettings(TaskSettings):
         "Heads read a learned weighted mean of all layers instead of the last", default=False
     )
 
+    @model_validator(mode="after")
+    def _chains_name_families(self) -> HeadSettings:
+        if isinstance(self.encoder, ChainSettings) != (self.head == "chain"):
+            raise ValueError("head 'chain' needs encoder 'chain', and that encoder this head")
+        if self.head == "chain" and not isinstance(self, FinetuneSettings):
+            raise ValueError("encoder 'chain' knows families only")
+        return self
+
 
 class FinetuneSettings(HeadSettings):
     """A fine-tuning run: domains to families."""
@@ -543,6 +570,20 @@ class FinetuneSettings(HeadSettings):
     emitted: int = setting(
         "Sequences drawn from each family's training profile HMM and added to its training domains",
         "sequences per family", 0, ge=0, le=100_000,
+    )  # fmt: skip
+    emitted_noise: float = setting(
+        "Residues of a drawn sequence replaced by random ones: a share of its own for each "
+        "sequence, from 0 to this, so that some are as far from the profile as test domains",
+        "share", 0.0, ge=0, lt=1,
+    )  # fmt: skip
+    per_family: int | None = setting(
+        "Training domains of a family at most, drawn; null: all. Profiles are made of all",
+        "domains", None, ge=1, le=1_000_000,
+    )  # fmt: skip
+    compared: int = setting(
+        "Classes that encoder 'chain' compares each sequence with in training: those that fit best "
+        "before, and a quarter drawn at random; 0: all",
+        "classes", 16, ge=0, le=100_000,
     )  # fmt: skip
     new_families: float = setting(
         "Share of families kept out of training, to be recognised from a few sequences; such a run "
@@ -562,7 +603,13 @@ class FinetuneSettings(HeadSettings):
     def needs_profiles(self) -> bool:
         """Whether the profile HMMs of the training domains take part in training."""
         prior = isinstance(self.encoder, MotifSettings) and self.encoder.prior == "profiles"
-        return prior or self.emitted > 0
+        return prior or isinstance(self.encoder, ChainSettings) or self.emitted > 0
+
+    @model_validator(mode="after")
+    def _chain_learns_nothing_beside(self) -> FinetuneSettings:
+        if self.head == "chain" and (self.clan_weight or self.mlm_weight):
+            raise ValueError("encoder 'chain' learns nothing beside families")
+        return self
 
 
 class TaggerSettings(TaskSettings):

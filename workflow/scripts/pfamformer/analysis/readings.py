@@ -35,7 +35,7 @@ def load_classifier(path: str | Path) -> tuple[Classifier, FinetuneSettings]:
             about = json.loads((file.metadata() or {})["about"])
         settings = FinetuneSettings.model_validate(about["run"])
         network = about["network"] and NetworkSettings(**about["network"])
-        model = Classifier(network, len(about["families"]), settings)
+        model = Classifier(network, len(about["families"]), settings, windows=about.get("windows"))
         model.load_state_dict(load_file(path))
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise InputError(

@@ -17,7 +17,13 @@ from pfamformer.training.batches import InMemory, read_in_order
 from pfamformer.training.device import autocast
 from pfamformer.training.evaluate import predict
 
-ENCODER_NAMES = {"protcnn": "ProtCNN", "resnet": "ResNet", "lstm": "LSTM", "motif": "motif CNN"}
+ENCODER_NAMES = {
+    "protcnn": "ProtCNN",
+    "resnet": "ResNet",
+    "lstm": "LSTM",
+    "motif": "motif CNN",
+    "chain": "motif chain CNN",
+}
 # Softmax in float32 reaches 0; its logarithm must stay finite to be averaged.
 SMALLEST = np.finfo(np.float32).tiny
 
@@ -66,6 +72,6 @@ def load_classifier(
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     settings = FinetuneSettings.model_validate(about["run"])
     network = about["network"] and NetworkSettings.model_validate(about["network"])
-    model = Classifier(network, len(about["families"]), settings)
+    model = Classifier(network, len(about["families"]), settings, windows=about.get("windows"))
     model.load_state_dict(tensors)
     return model.to(device).eval(), settings, about["families"]

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from pyhmmer.plan7 import HMM, HMMFile
 
-from pfamformer.config import FinetuneSettings
+from pfamformer.config import ChainSettings, FinetuneSettings
 from pfamformer.errors import InputError
+from pfamformer.model.chain import Chain, windows_of
 from pfamformer.model.classifier import Classifier
 from pfamformer.model.heads.motif import MotifHead
 from pfamformer.model.motif import Motif
@@ -82,6 +83,39 @@ def draw(hmm: HMM, count: int, stream: np.random.Generator) -> list[str]:
     return ["".join(row) for row in np.array(columns).T]
 
 
+def blur(sequences: Sequence[str], most: float, stream: np.random.Generator) -> list[str]:
+    """Replace a share of each sequence's residues, drawn from 0 to ``most``, by random ones."""
+    letters = np.array(list(STANDARD))
+    found = []
+    for sequence in sequences:
+        residues = np.array(list(sequence))
+        hit = stream.random(len(residues)) < stream.random() * most
+        residues[hit] = stream.choice(letters, size=int(hit.sum()))
+        found.append("".join(residues))
+    return found
+
+
+def chain_windows(
+    settings: FinetuneSettings, path: Path | None, families: Sequence[str]
+) -> list[int] | None:
+    """Windows of each family's profile for the encoder ``chain``; None for any other."""
+    if not isinstance(settings.encoder, ChainSettings):
+        return None
+    profiles = _profiles(path, families)
+    positions = {family: profiles[family].M for family in families}
+    return windows_of(positions, families, settings.encoder.kernel)
+
+
+def _profiles(path: str | Path, families: Sequence[str]) -> dict[str, HMM]:
+    profiles = read_profiles(path)
+    missing = [family for family in families if family not in profiles]
+    if missing:
+        raise InputError(
+            path, f"no profile of {', '.join(missing[:5])}", remedy="Delete it and rerun"
+        )
+    return profiles
+
+
 def lend(
     model: Classifier,
     settings: FinetuneSettings,
@@ -89,7 +123,7 @@ def lend(
     families: Sequence[str],
     tokens: np.ndarray,
 ) -> list[tuple[str, str]]:
-    """Start a motif network from profiles where it asks for that, and draw sequences.
+    """Start a network of motifs from profiles where it asks for that, and draw sequences.
 
     Args:
         path: profiles of the training domains.
@@ -102,16 +136,13 @@ def lend(
     Raises:
         InputError: a family has no profile.
     """
-    profiles = read_profiles(path)
-    missing = [family for family in families if family not in profiles]
-    if missing:
-        raise InputError(
-            path, f"no profile of {', '.join(missing[:5])}", remedy="Delete it and rerun"
-        )
+    profiles = _profiles(path, families)
+    counts = np.bincount(tokens, minlength=len(INDEX))[[INDEX[c] for c in STANDARD]]
+    background = counts / counts.sum()
+    scores = {family: log_odds(profiles[family], background) for family in families}
+    if isinstance(model.encoder, Chain):
+        model.encoder.start_from(scores, families)
     if isinstance(model.encoder, Motif) and settings.encoder.prior == "profiles":
-        counts = np.bincount(tokens, minlength=len(INDEX))[[INDEX[c] for c in STANDARD]]
-        background = counts / counts.sum()
-        scores = {family: log_odds(profiles[family], background) for family in families}
         model.encoder.start_from(scores, background, families)
         if isinstance(model.head, MotifHead):
             model.head.trust_own_motifs(model.encoder.motifs)
@@ -119,6 +150,8 @@ def lend(
     for number, family in enumerate(families):
         stream = np.random.default_rng([settings.seed, number])
         found = draw(profiles[family], settings.emitted, stream) if settings.emitted else []
+        if settings.emitted_noise:
+            found = blur(found, settings.emitted_noise, stream)
         # A profile may skip all of its positions, though hardly ever.
         drawn += [(sequence, family) for sequence in found if sequence]
     return drawn

@@ -8,10 +8,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pfamformer.config import HeadSettings, MotifSettings, NetworkSettings, TaskSettings
+from pfamformer.config import (
+    ChainSettings,
+    HeadSettings,
+    MotifSettings,
+    NetworkSettings,
+    TaskSettings,
+)
+from pfamformer.model.chain import Chain
 from pfamformer.model.convolutional import ProtCnn, ResNet
 from pfamformer.model.encoder import Encoder, initialise
 from pfamformer.model.heads import HEADS
+from pfamformer.model.heads.chain import ChainHead
 from pfamformer.model.heads.pooling import mean_over_residues
 from pfamformer.model.motif import Motif
 from pfamformer.model.recurrent import Lstm
@@ -27,14 +35,23 @@ def residue_mask(tokens_BL: Tensor) -> Tensor:
 
 
 def make_encoder(
-    network: NetworkSettings | None, settings: TaskSettings, classes: int = 1
+    network: NetworkSettings | None,
+    settings: TaskSettings,
+    classes: int = 1,
+    windows: Sequence[int] | None = None,
 ) -> tuple[nn.Module, int]:
     """The encoder of a run, and the width of its embeddings.
 
     Args:
         network: shape of the Transformer; None where the settings name an encoder of their own.
         classes: what the size of the encoder ``motif`` depends on.
+        windows: the same for the encoder ``chain``: windows of each class.
     """
+    if isinstance(settings.encoder, ChainSettings):
+        if windows is None:
+            raise ValueError("the encoder 'chain' needs the windows of each class")
+        chain = Chain(settings.encoder, windows)
+        return chain, chain.width
     if isinstance(settings.encoder, MotifSettings):
         motif = Motif(settings.encoder, classes)
         return motif, motif.width
@@ -69,6 +86,7 @@ class Classifier(nn.Module):
         network: shape of the Transformer; None where the settings name an encoder of their own.
         classes: number of classes.
         beside: classes of further tasks, by name; each has a head of its own.
+        windows: windows of each class's profile, for the encoder ``chain``.
 
     Attributes:
         auxiliary: heads that are trained beside the task and not needed afterwards.
@@ -80,11 +98,15 @@ class Classifier(nn.Module):
         classes: int,
         settings: HeadSettings,
         beside: Mapping[str, int] | None = None,
+        windows: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        self.encoder, width = make_encoder(network, settings, classes)
-        make = HEADS[settings.head]
-        self.head = make(width, classes, settings)
+        self.encoder, width = make_encoder(network, settings, classes, windows)
+        if isinstance(self.encoder, Chain):
+            make, self.head = None, ChainHead(self.encoder, settings)
+        else:
+            make = HEADS[settings.head]
+            self.head = make(width, classes, settings)
         self.auxiliary = nn.ModuleDict(
             {name: make(width, count, settings) for name, count in (beside or {}).items()}
         )
@@ -105,6 +127,13 @@ class Classifier(nn.Module):
         states, residue_BL = self._encode(tokens_BL)
         heads = {"head": self.head, **{n: h for n, h in self.auxiliary.items() if n != "tokens"}}
         return {name: head(self._read(name, states), residue_BL) for name, head in heads.items()}
+
+    def few(self, tokens_BL: Tensor, classes_BK: Tensor) -> Tensor:
+        """Logits of a few classes of each sequence (B, K), for the encoder ``chain``."""
+        device = next(self.parameters()).device
+        tokens_BL, classes_BK = tokens_BL.to(device), classes_BK.to(device)
+        places, row_N = self.encoder.responses(tokens_BL, classes_BK)
+        return self.head.few(places, row_N, residue_mask(tokens_BL), classes_BK)
 
     def residues(self, tokens_BL: Tensor) -> Tensor:
         """What each position says about each class (B, L, C), for heads that can tell."""

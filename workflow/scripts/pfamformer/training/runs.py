@@ -22,7 +22,7 @@ from pfamformer.errors import InputError
 from pfamformer.methods.network import log_probabilities, method_name
 from pfamformer.methods.new_families import known_and_new
 from pfamformer.methods.outputs import SCORED, long_scores, parts_of, write_outputs
-from pfamformer.methods.priors import lend
+from pfamformer.methods.priors import chain_windows, lend
 from pfamformer.model.classifier import Classifier
 from pfamformer.model.encoder import Encoder, MaskedLanguageModel, TokenHead
 from pfamformer.model.esm2 import load_esm2, weight_files
@@ -33,9 +33,11 @@ from pfamformer.training.batches import BatchPlan, InMemory, read_in_order
 from pfamformer.training.device import hash_of, number_format, prepare_device
 from pfamformer.training.distributed import Team, join_team
 from pfamformer.training.evaluate import evaluate
+from pfamformer.training.hard import hard_classes
 from pfamformer.training.loop import train
 from pfamformer.training.metrics import Metrics
 from pfamformer.training.objectives import (
+    AgainstFew,
     Autoregressive,
     Classification,
     Distillation,
@@ -255,12 +257,13 @@ def finetune(
     parts = parts_of(domains, split)
     training = parts["train"]
     families, _ = known_and_new(training["family"], settings.new_families, settings.seed)
-    training = training[training["family"].isin(families)]
+    training = _at_most(training[training["family"].isin(families)], settings)
     classes = {family: number for number, family in enumerate(families)}
     clans = _classes(training["clan"]) if settings.clan_weight else {}
     torch.manual_seed(hash_of(settings.seed, -3))
     beside = {"clan": max(1, len(clans))} if settings.clan_weight else {}
-    model = Classifier(start and start.network, len(families), settings, beside)
+    windows = chain_windows(settings, profiles, families)
+    model = Classifier(start and start.network, len(families), settings, beside, windows)
     if start is not None:
         _start_from(model, Trained(start, weights), settings)
     rows, labels = (
@@ -294,9 +297,15 @@ def finetune(
         },
     )
     started = time.monotonic()
+    if windows and settings.compared:
+        task: Objective = AgainstFew(
+            hard_classes(model, sequences, truth["head"], settings, state.folder)
+        )
+    else:
+        task = _task(settings, truth)
     metrics = train(
         model,
-        _task(settings, truth),
+        task,
         sequences,
         settings,
         steps=steps,
@@ -318,6 +327,7 @@ def finetune(
         "network": start and start.network.model_dump(),
         "run": settings.model_dump(),
         "families": families,
+        "windows": windows,
     }
     save_weights(output / "weights.safetensors", model, about)
     scores = {
@@ -335,6 +345,14 @@ def finetune(
     )  # fmt: skip
     summary = summary_of(model, settings, metrics, team, threads, seconds)
     finish(output, metrics, summary | {"families": len(families), "steps": steps}, state)
+
+
+def _at_most(training: pd.DataFrame, settings: FinetuneSettings) -> pd.DataFrame:
+    """At most ``settings.per_family`` training domains of each family, in their order."""
+    if settings.per_family is None:
+        return training
+    shuffled = training.sample(frac=1, random_state=settings.seed)
+    return training.loc[shuffled.groupby("family").head(settings.per_family).index.sort_values()]
 
 
 def encoder_weights(start: PretrainSettings, weights: Path | None) -> dict[str, torch.Tensor]:

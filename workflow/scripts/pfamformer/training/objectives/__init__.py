@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pfamformer.training.objectives.base import Objective, Outcome
 from pfamformer.training.objectives.causal import Autoregressive, Permutation
-from pfamformer.training.objectives.classification import Classification, SeveralLabels
+from pfamformer.training.objectives.classification import (
+    AgainstFew,
+    Classification,
+    SeveralLabels,
+)
 from pfamformer.training.objectives.distillation import Distillation
 from pfamformer.training.objectives.masked import (
     MaskedLanguageModelling,
@@ -15,7 +19,7 @@ from pfamformer.training.objectives.regulariser import TokenRegulariser, WithReg
 from pfamformer.training.objectives.replaced import ReplacedTokens
 
 __all__ = [
-    "Autoregressive", "Classification", "Distillation", "MaskedLanguageModelling", "Objective",
-    "Outcome", "Permutation", "ReplacedTokens", "SeveralLabels", "SpanMasking", "TokenRegulariser",
-    "WithRegulariser", "inverse_frequency",
+    "AgainstFew", "Autoregressive", "Classification", "Distillation", "MaskedLanguageModelling",
+    "Objective", "Outcome", "Permutation", "ReplacedTokens", "SeveralLabels", "SpanMasking",
+    "TokenRegulariser", "WithRegulariser", "inverse_frequency",
 ]  # fmt: skip

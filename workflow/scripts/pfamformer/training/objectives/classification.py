@@ -32,6 +32,27 @@ class Classification:
         return cross_entropy(model(batch.inputs), truth_B, model.training)
 
 
+class AgainstFew:
+    """Cross-entropy of the true class among a few that each sequence is compared with.
+
+    Args:
+        classes: classes of every row, the true one first, shape (rows, K); no class twice in a row.
+    """
+
+    def __init__(self, classes: Tensor) -> None:
+        self.classes = classes
+
+    def prepare(self, batch: Batch, stream: torch.Generator) -> Batch:
+        """Nothing to draw."""
+        return replace(batch, total=len(batch.rows))
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Outcome:
+        """Cross-entropy of the batch's rows; ``model.few`` gives the logits."""
+        classes_BK = self.classes[torch.from_numpy(batch.rows)]
+        first_B = torch.zeros(len(batch.rows), dtype=torch.long)
+        return cross_entropy(model.few(batch.inputs, classes_BK), first_B, model.training)
+
+
 class SeveralLabels(Classification):
     """Several classifications of the same sequences at once, from one pass of the encoder.
 

