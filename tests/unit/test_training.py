@@ -90,6 +90,28 @@ def test_a_stopped_run_ends_with_the_same_bits(sequences, tmp_path, stop, change
     pd.testing.assert_frame_equal(again.table()[columns], table.table()[columns], check_exact=True)
 
 
+def test_training_stops_in_time_for_the_limit_of_its_job(sequences, tmp_path, monkeypatch):
+    """SLURM says when the job ends; here its clock jumps past that during step 3."""
+    expected, _ = trained(pretraining(), sequences, tmp_path / "whole")
+    clock, calls = [1000.0], []
+    objective = MaskedLanguageModelling.__call__
+
+    def slow(self, model, batch):
+        calls.append(1)
+        clock[0] += 1000.0 if len(calls) == 3 else 1.0
+        return objective(self, model, batch)
+
+    monkeypatch.setenv("SLURM_JOB_END_TIME", "2000")
+    with monkeypatch.context() as patched:
+        patched.setattr("pfamformer.training.loop.time.time", lambda: clock[0])
+        patched.setattr(MaskedLanguageModelling, "__call__", slow)
+        with pytest.raises(Stopped, match="time limit of the job after step 3"):
+            trained(pretraining(), sequences, tmp_path / "cut")
+    monkeypatch.delenv("SLURM_JOB_END_TIME")
+    found, _ = trained(pretraining(), sequences, tmp_path / "cut")
+    assert equal(expected, found)
+
+
 def test_accumulated_batches_are_one_large_batch(sequences, tmp_path, monkeypatch):
     """Two batches per step give the gradient of their union: the loss is a mean over targets."""
     gradients = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -22,10 +23,13 @@ from pfamformer.training.state import StateFolder
 
 # Several processes ask each other this often whether to save or to stop: asking makes them wait.
 AGREE_EVERY = 10
+# Training stops this long before its job's time limit, seconds, or a tenth of the time it has: a
+# step, a validation and the saving of a state must fit in.
+BEFORE_LIMIT = 120.0
 
 
 class Stopped(SystemExit):
-    """Training was asked to stop (SIGTERM, SIGUSR1) and has saved its state."""
+    """Training must stop (SIGTERM, SIGUSR1, time limit of the job) and has saved its state."""
 
 
 def train(
@@ -58,13 +62,13 @@ def train(
         Metrics of the whole run, the part before a resumption included.
 
     Raises:
-        Stopped: a signal asked for it; the state has been saved.
+        Stopped: a signal or the time limit of the job asked for it; the state has been saved.
         FloatingPointError: the loss is no longer finite.
     """
     device = next(model.parameters()).device
     first, saved = state.load(model, optimizer)
     metrics = Metrics(device, team, saved)
-    last_saved = time.monotonic()
+    last_saved, stop_at = time.monotonic(), _time_limit()
     with _stop_signals() as stopping:
         for step, parts in plan.steps(first, steps, settings.accumulate):
             if team.leads and snapshot and step in snapshots:
@@ -98,7 +102,7 @@ def train(
             if team.size > 1 and done % AGREE_EVERY and done < steps:
                 continue
             due = time.monotonic() - last_saved > settings.save_every
-            stop, save = team.agree(bool(stopping), due)
+            stop, save = team.agree(bool(stopping) or time.time() > stop_at, due)
             if stop or save:
                 content = metrics.content()
                 if team.leads:
@@ -106,7 +110,8 @@ def train(
                 team.wait()
                 last_saved = time.monotonic()
             if stop and done < steps:
-                raise Stopped(f"stopped by a signal after step {done}; the next start resumes")
+                why = "a signal" if stopping else "the time limit of the job"
+                raise Stopped(f"stopped by {why} after step {done}; the next start resumes")
     if team.leads and snapshot and steps in snapshots:
         snapshot(steps)
     if validate:
@@ -119,6 +124,12 @@ def _read(
 ) -> Iterator[Batch]:
     for epoch, rows in parts:
         yield collate([sequences[i][plan.window(i, epoch)] for i in rows], rows)
+
+
+def _time_limit() -> float:
+    """When to stop (Unix time) for the state to be saved within the time limit of a SLURM job."""
+    ends, now = float(os.environ.get("SLURM_JOB_END_TIME", "inf")), time.time()
+    return ends - min(BEFORE_LIMIT, max(0.0, ends - now) / 10)
 
 
 @contextmanager
