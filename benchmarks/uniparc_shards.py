@@ -21,8 +21,9 @@ from Bio import SeqIO
 from isal import igzip
 
 from common import ROOT, compare, in_turn, parser, write
-from pfamformer.families.corpora import HeldOut, Limits, Selection
+from pfamformer.families.corpora import Limits, Selection
 from pfamformer.families.corpus_shard import write_protein_shard
+from pfamformer.families.held_out import HeldOut
 from pfamformer.sequences.blocks import BLOCK
 from pfamformer.sequences.fasta import read_fasta
 from pfamformer.sequences.fasta_blocks import fasta_blocks

@@ -12,7 +12,6 @@ from pfamformer.config import HomologueSettings
 from pfamformer.errors import InputError
 from pfamformer.families.clusters import beyond, surplus_members
 from pfamformer.families.corpora import (
-    HeldOut,
     Limits,
     Selection,
     duplicates,
@@ -20,6 +19,7 @@ from pfamformer.families.corpora import (
 )
 from pfamformer.families.corpus_index import join_shards
 from pfamformer.families.corpus_shard import write_domain_shard, write_protein_shard
+from pfamformer.families.held_out import HeldOut
 from pfamformer.families.homologues import (
     certify_shards,
     homologues,
@@ -125,6 +125,19 @@ def test_held_out_domains_are_found_as_a_plain_text_search_finds_them(stream):
     assert 60 < sum(expected) < len(proteins)
     assert HeldOut(["MW"]).contained_in(one_block(["M", "W", "AMWA"])).tolist() == [0, 0, 1]
     assert not HeldOut([]).contained_in(one_block(proteins)).any()
+
+
+@pytest.mark.parametrize("length", [1, 7, 8, 9, 10, 11, 12, 15, 40])
+def test_held_out_domains_of_any_length_are_found_wherever_they_stand(stream, length):
+    root = random_sequence(stream, length)
+    # Domains that begin alike: their words lead to the same place of the look-up.
+    domains = [root, root + "W", root[:-1] + "C", *(random_sequence(stream, 30) for _ in range(99))]
+    around = [random_sequence(stream, 12) for _ in range(12)]
+    proteins = [a[:i] + root + a[:j] for i, a in enumerate(around) for j in (0, 5)]
+    proteins += [root[:-1], root[1:], root[: length // 2], root[length // 2 :], *around, ""]
+    for held_out in (domains, [d for d in domains if d != root]):
+        expected = [any(domain in protein for domain in held_out) for protein in proteins]
+        assert HeldOut(held_out).contained_in(one_block(proteins)).tolist() == expected
 
 
 @pytest.mark.parametrize("most", [3, 100, 1 << 24])

@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 
 from pfamformer.command import atomic_path, log, run
-from pfamformer.families.corpora import HeldOut, Limits, Selection
+from pfamformer.families.corpora import Limits, Selection
 from pfamformer.families.corpus_shard import write_domain_shard, write_protein_shard
+from pfamformer.families.held_out import HeldOut
 from pfamformer.sequences.blocks import blocks_of
 from pfamformer.sequences.fasta_blocks import fasta_blocks
 from pfamformer.tables import read_table

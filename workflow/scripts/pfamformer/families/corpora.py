@@ -9,75 +9,18 @@ without talking to each other.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
-from pfamformer.sequences.alphabet import AMBIGUOUS, INVALID, TRANSLATION
+from pfamformer.families.held_out import HeldOut
+from pfamformer.sequences.alphabet import AMBIGUOUS, INVALID
 from pfamformer.sequences.blocks import Block, drawn
 
-# A held-out domain is looked up by its first 8 residues, read as one 64-bit number: 20^8 of them.
-SEED_LENGTH = 8
-_ODD = np.uint64(0x9E3779B97F4A7C15)
-# Positions looked up at a time: their 64-bit numbers stay in the cache (half a megabyte).
-_STEP = 1 << 16
 # Salts of the decisions that are drawn from the hash of a sequence.
 _FRACTION, _VALIDATION = 1, 2
-
-
-class HeldOut:
-    """The domains that pretraining must not see.
-
-    Args:
-        sequences: every domain outside the training part.
-    """
-
-    def __init__(self, sequences: Iterable[str]) -> None:
-        domains = [s.encode("ascii").translate(TRANSLATION) for s in sorted(set(sequences))]
-        self._short = [domain for domain in domains if len(domain) < SEED_LENGTH]
-        self._by_seed: dict[int, list[bytes]] = defaultdict(list)
-        for domain in domains:
-            if len(domain) >= SEED_LENGTH:
-                self._by_seed[int.from_bytes(domain[:SEED_LENGTH], "little")].append(domain)
-        # A table of the seeds' hashes turns nearly all positions away: at most 1 in 8 is set.
-        self._shift = np.uint64(64 - max(18, (8 * len(domains)).bit_length()))
-        self._known = np.zeros(1 << (64 - int(self._shift)), dtype=bool)
-        self._known[self._slots(np.array(list(self._by_seed), dtype=np.uint64))] = True
-
-    def contained_in(self, block: Block) -> np.ndarray:
-        """Which sequences of ``block`` have a held-out domain as a part, (sequences,), ``bool``."""
-        found = np.zeros(len(block), dtype=bool)
-        for start, domain in self._occurrences(block):
-            row = int(np.searchsorted(block.offsets, start, side="right")) - 1
-            found[row] |= start + len(domain) <= block.offsets[row + 1]
-        return found
-
-    def _occurrences(self, block: Block) -> Iterator[tuple[int, bytes]]:
-        """Where domains stand in the joined tokens, over the borders of sequences too."""
-        tokens = block.tokens
-        for domain in self._short:
-            start = tokens.find(domain)
-            while start >= 0:
-                yield start, domain
-                start = tokens.find(domain, start + 1)
-        if not self._by_seed or len(tokens) < SEED_LENGTH:
-            return
-        # The 8 residues from every position on, as overlapping numbers of the same memory.
-        words = np.ndarray(len(tokens) - SEED_LENGTH + 1, "<u8", tokens, strides=(1,))
-        for first in range(0, len(words), _STEP):
-            some = words[first : first + _STEP]
-            for i in np.flatnonzero(self._known.take(self._slots(some))).tolist():
-                for domain in self._by_seed.get(int(some[i]), ()):
-                    if tokens.startswith(domain, first + i):
-                        yield first + i, domain
-
-    def _slots(self, words: np.ndarray) -> np.ndarray:
-        slots = words * _ODD
-        slots >>= self._shift
-        return slots.view(np.int64)
 
 
 @dataclass(frozen=True)
