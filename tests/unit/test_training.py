@@ -2,10 +2,12 @@
 
 import errno
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -24,6 +26,7 @@ from pfamformer.training.objectives import MaskedLanguageModelling
 from pfamformer.training.optimizers import make_optimizer, rate_at
 from pfamformer.training.runs import Trained, pretrain, starting, untrained
 from pfamformer.training.state import StateFolder
+from pfamformer.training.time_limit import BEFORE_LIMIT, stop_at
 from training_cases import NETWORK, pretraining, proteins, run
 
 
@@ -88,6 +91,20 @@ def test_a_stopped_run_ends_with_the_same_bits(sequences, tmp_path, stop, change
     assert equal(expected, found)
     columns = ["step", "part", "tokens", "loss", "accuracy"]
     pd.testing.assert_frame_equal(again.table()[columns], table.table()[columns], check_exact=True)
+
+
+def test_the_end_of_a_job_is_asked_of_its_scheduler(tmp_path, monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_END_TIME", raising=False)
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert stop_at() == math.inf
+    program = tmp_path / "squeue"
+    program.write_text('#!/bin/sh\n[ "$3" = 17 ] && echo 2040-01-01T10:00:00 || echo N/A\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    assert stop_at() == datetime(2040, 1, 1, 10).timestamp() - BEFORE_LIMIT
+    monkeypatch.setenv("SLURM_JOB_ID", "18")
+    assert stop_at() == math.inf
 
 
 def test_training_stops_in_time_for_the_limit_of_its_job(sequences, tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -20,12 +19,10 @@ from pfamformer.training.metrics import Metrics
 from pfamformer.training.objectives import Objective
 from pfamformer.training.optimizers import Optimizers, rate_at
 from pfamformer.training.state import StateFolder
+from pfamformer.training.time_limit import stop_at
 
 # Several processes ask each other this often whether to save or to stop: asking makes them wait.
 AGREE_EVERY = 10
-# Training stops this long before its job's time limit, seconds, or a tenth of the time it has: a
-# step, a validation and the saving of a state must fit in.
-BEFORE_LIMIT = 120.0
 
 
 class Stopped(SystemExit):
@@ -68,7 +65,7 @@ def train(
     device = next(model.parameters()).device
     first, saved = state.load(model, optimizer)
     metrics = Metrics(device, team, saved)
-    last_saved, stop_at = time.monotonic(), _time_limit()
+    last_saved, limit = time.monotonic(), stop_at()
     with _stop_signals() as stopping:
         for step, parts in plan.steps(first, steps, settings.accumulate):
             if team.leads and snapshot and step in snapshots:
@@ -102,7 +99,7 @@ def train(
             if team.size > 1 and done % AGREE_EVERY and done < steps:
                 continue
             due = time.monotonic() - last_saved > settings.save_every
-            stop, save = team.agree(bool(stopping) or time.time() > stop_at, due)
+            stop, save = team.agree(bool(stopping) or time.time() > limit, due)
             if stop or save:
                 content = metrics.content()
                 if team.leads:
@@ -124,12 +121,6 @@ def _read(
 ) -> Iterator[Batch]:
     for epoch, rows in parts:
         yield collate([sequences[i][plan.window(i, epoch)] for i in rows], rows)
-
-
-def _time_limit() -> float:
-    """When to stop (Unix time) for the state to be saved within the time limit of a SLURM job."""
-    ends, now = float(os.environ.get("SLURM_JOB_END_TIME", "inf")), time.time()
-    return ends - min(BEFORE_LIMIT, max(0.0, ends - now) / 10)
 
 
 @contextmanager
