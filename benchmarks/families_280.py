@@ -73,8 +73,8 @@ def compute(data: Path, cores: int, trigger: str) -> None:
     targets = [str(RESULTS / where / "predictions.parquet") for where in METHODS.values()]
     families = data / "pfam_seed_domains/domains.tsv.gz"
     command = [
-        "snakemake", "--cores", str(cores), "--rerun-triggers", trigger, *targets, "--configfile",
-        "config/own_families.yaml", "benchmarks/families_280.yaml",
+        "snakemake", "--cores", str(cores), *targets, "--rerun-triggers", trigger,
+        "--configfile", "config/own_families.yaml", "benchmarks/families_280.yaml",
         "--config", f"sources={{families: {{file: {families}}}}}",
     ]  # fmt: skip
     subprocess.run(command, cwd=ROOT, check=True)

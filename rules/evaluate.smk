@@ -25,6 +25,12 @@ if PROBABILISTIC:
         f"{RESULTS}/figures/{name}.json" for name in ("family_errors", "reliability", "confusions")
     )
 
+# The network whose answers are scanned with mutants: chained motifs where there are any.
+SCANNED = sorted(COMPARED, key=lambda name: FINETUNE[name].head != "chain")[:1]
+
+if SCANNED:
+    ITEMS.append(f"{RESULTS}/figures/mutation_scan.json")
+
 # Runs that kept families out of training.
 NEWCOMERS = [name for name, run in FINETUNE.items() if run.new_families]
 
@@ -188,6 +194,45 @@ rule family_analysis:
         " --predictions {input.predictions} --about {params.about:q} --scores {input.scores}"
         " --names {params.names} --bootstrap {params.bootstrap}"
         " --confidence {params.confidence} --seed {params.seed} --output {params.output} 2> {log}"
+
+
+rule mutation_scan:
+    """All single substitutions of a test domain: what changes a network's answer."""
+    input:
+        weights=[f"{RESULTS}/finetune/{run}/weights.safetensors" for run in SCANNED],
+        predictions=[f"{RESULTS}/finetune/{run}/predictions.parquet" for run in SCANNED],
+        domains=f"{RESULTS}/domains/domains.parquet",
+        split=f"{RESULTS}/splits/clustered/split.parquet",
+        seed=f"{RESULTS}/sources/Pfam-A.seed.gz",
+        code=code("mutation_scan"),
+    output:
+        figure=report(
+            f"{RESULTS}/figures/mutation_scan.svg",
+            caption="../workflow/report/mutation_scan.rst",
+            category="Figures",
+        ),
+        table=f"{RESULTS}/figures/mutation_scan.tsv",
+        item=f"{RESULTS}/figures/mutation_scan.json",
+    log:
+        f"{LOGS}/mutation_scan.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/mutation_scan.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("finetune", "mem_mb"),
+        runtime=need("finetune", "runtime"),
+    params:
+        code=code_digest("mutation_scan"),
+        run=SCANNED,
+        min_length=PROJECT.domains.min_length,
+        output=lambda wildcards, output: str(Path(output.figure).parent),
+    shell:
+        "python {input.code[0]} --run {params.run} --weights {input.weights}"
+        " --predictions {input.predictions} --domains {input.domains} --split {input.split}"
+        " --seed-alignments {input.seed} --min-length {params.min_length}"
+        " --threads {threads} --output {params.output} 2> {log}"
 
 
 rule new_families:

@@ -1,0 +1,116 @@
+"""Sequences per second at inference, and how they change with the number of families.
+
+python benchmarks/families_speed.py --results results/demo
+
+The classifier (head `dropout`), the network of chained motifs and the tagger with its decoding,
+beside PyHMMER's hmmsearch with default filters. Profiles of the finished project are repeated under
+new names until there are enough families. Networks have random weights: their speed does not depend
+on them. The chained motifs grow with the number of families as profiles do; their largest size is
+left out.
+"""
+
+from itertools import cycle, islice
+from pathlib import Path
+
+import torch
+
+from common import compare, in_turn, parser, write
+from pfamformer.config import FinetuneSettings, NetworkSettings, TaggerSettings
+from pfamformer.methods.decoding import Grammar
+from pfamformer.methods.network import log_probabilities
+from pfamformer.methods.profile_hmm import read_profiles, search
+from pfamformer.methods.tagging import calls
+from pfamformer.model.chain import windows_of
+from pfamformer.model.classifier import Classifier
+from pfamformer.model.tagger import Tagger
+from pfamformer.sequences.alphabet import encode
+from pfamformer.tables import read_table
+from pfamformer.training.batches import InMemory, read_in_order
+from pfamformer.training.device import number_format
+
+FAMILIES = (100, 1000, 20_000)
+# The chained motifs of 20,000 families would take tens of gigabytes in one piece.
+MOST_CHAINS = 1000
+# The demo's network.
+NETWORK = NetworkSettings(layers=4, width=128, heads=2, feed_forward=512)
+SHARED = {"epochs": 1, "tokens_per_batch": 2048, "max_length": 512, "learning_rate": 0.001}
+# Of annotations of human proteins; its values do not change the work.
+GRAMMAR = Grammar(enter=0.003, leave=0.01, adjoin=0.05)
+
+
+def main() -> None:
+    """Time all of them at each number of families."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--results", default="results/demo", help="folder of a finished project")
+    arguments.add_argument("--domains", type=int, default=100)
+    arguments.add_argument("--proteins", type=int, default=20)
+    arguments.add_argument("--threads", type=int, default=1)
+    arguments = arguments.parse_args()
+    torch.set_num_threads(arguments.threads)
+    results = Path(arguments.results)
+    profiles = read_profiles(results / "baselines/profile_hmm/clustered/profiles.hmm")
+    domains = read_table("domains", results / "splits/clustered/held_out.parquet")
+    domains = domains.sample(min(len(domains), arguments.domains), random_state=1)
+    slices = read_table("localisation", results / "localisation/sequences.parquet")
+    slices = slices[slices["part"] == "test"].sample(arguments.proteins, random_state=1)
+    rows = []
+    for count in FAMILIES[:2] if arguments.quick else FAMILIES:
+        hmms = repeated(profiles, count)
+        facts = {"families": count, "threads": arguments.threads}
+        ways = classifiers(hmms, domains) | {
+            "pyhmmer": lambda hmms=hmms: search(hmms, domains, arguments.threads, False)
+        }
+        seconds = in_turn(arguments.repeats, **ways)
+        rows.append(compare(f"classify {len(domains)} domains, {count} families", seconds, **facts))
+        ways = {
+            "tagger": lambda count=count: tag(count, slices),
+            "pyhmmer": lambda hmms=hmms: search(hmms, slices, arguments.threads, False),
+        }
+        seconds = in_turn(arguments.repeats, **ways)
+        rows.append(compare(f"tag {len(slices)} proteins, {count} families", seconds, **facts))
+        for row in rows[-2:]:
+            number = len(domains) if row["comparison"].startswith("classify") else len(slices)
+            row["per_second"] = {k: round(number / s, 1) for k, s in row["median_seconds"].items()}
+    if not arguments.quick:
+        write("families_speed", rows, ("torch", "pyhmmer"))
+
+
+def repeated(profiles, count):
+    """So many profiles, each with a name of its own."""
+    found = []
+    for number, hmm in enumerate(islice(cycle(profiles), count)):
+        copy = hmm.copy()
+        copy.name = f"{hmm.name}_{number}"
+        found.append(copy)
+    return found
+
+
+def classifiers(hmms, domains):
+    """What classifies the domains among the profiles' families, by name."""
+    sequences = domains["sequence"].tolist()
+    plain = FinetuneSettings(kind="finetune", start_from="x", head="dropout", **SHARED)
+    ways = {"classifier": (Classifier(NETWORK, len(hmms), plain), plain)}
+    if len(hmms) <= MOST_CHAINS:
+        chain = FinetuneSettings(kind="finetune", head="chain", encoder={"kind": "chain"}, **SHARED)
+        names = [hmm.name for hmm in hmms]
+        windows = windows_of({hmm.name: hmm.M for hmm in hmms}, names, chain.encoder.kernel)
+        ways["chain"] = (Classifier(None, len(hmms), chain, windows=windows), chain)
+    return {
+        name: lambda model=model, settings=settings: log_probabilities(model, settings, sequences)
+        for name, (model, settings) in ways.items()
+    }
+
+
+def tag(families, slices):
+    """The tagger's calls on whole slices."""
+    settings = TaggerSettings(kind="tagger", start_from="x", **SHARED)
+    model = Tagger(NETWORK, families, settings)
+    rows = InMemory([encode(s) for s in slices["sequence"]])
+    batches = read_in_order(rows, settings.tokens_per_batch, int(rows.lengths.max()))
+    names = [str(number) for number in range(families)]
+    dtype = number_format("auto", torch.device("cpu"))
+    return calls(model, batches, slices, names, GRAMMAR, "tagger", dtype)
+
+
+if __name__ == "__main__":
+    main()

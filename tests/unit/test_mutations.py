@@ -1,0 +1,76 @@
+"""The mutation scan against single calls of the network, and conservation against SciPy."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.stats import entropy
+
+from conftest import random_sequence
+from pfamformer.analysis.mutations import agreement, choose, conservation, scan
+from pfamformer.config import FinetuneSettings, NetworkSettings
+from pfamformer.model.classifier import Classifier
+from pfamformer.report.mutation_scan import draw, make_table, top_share
+from pfamformer.sequences.alphabet import STANDARD, encode
+from pfamformer.training.batches import collate
+
+
+def test_change_is_the_divergence_of_each_mutant_alone(stream):
+    settings = FinetuneSettings(
+        kind="finetune", start_from="x", head="classic", epochs=1, tokens_per_batch=512,
+        learning_rate=1e-3, precision="float32",
+    )  # fmt: skip
+    torch.manual_seed(2)
+    model = Classifier(
+        NetworkSettings(layers=1, width=16, heads=2, feed_forward=32), 3, settings
+    ).eval()
+    sequence = random_sequence(stream, 12)
+    change = scan(model, settings, sequence)
+    assert change.shape == (12, 20)
+
+    def answer(text):
+        return model(collate([encode(text)], np.arange(1)).tokens).softmax(-1)[0].detach().numpy()
+
+    for place, letter in ((0, "W"), (7, "A"), (11, "K")):
+        mutant = sequence[:place] + letter + sequence[place + 1 :]
+        expected = entropy(answer(sequence), answer(mutant))
+        assert change[place, STANDARD.index(letter)] == pytest.approx(expected, rel=1e-2, abs=1e-7)
+    own = [change[i, STANDARD.index(letter)] for i, letter in enumerate(sequence)]
+    assert own == pytest.approx([0] * 12, abs=1e-6)
+
+
+def test_conservation_is_the_relative_entropy_of_each_column():
+    rows = ["AC-DW", "AC-DW", "ACKEW", "AGK.W"]
+    bits = conservation(rows, 2)
+    letters = "".join(rows).replace("-", "").replace(".", "")
+    background = [letters.count(letter) / len(letters) for letter in STANDARD]
+    for column, found in enumerate(bits):
+        texts = [row[column] for row in rows if row[column] not in "-."]
+        share = [texts.count(letter) / len(texts) for letter in STANDARD]
+        kept = [(p, q) for p, q in zip(share, background, strict=True) if q]
+        assert found == pytest.approx(entropy(*zip(*kept, strict=True), base=2))
+    assert len(conservation(rows, 0)) == 4  # its gap has no residue
+
+
+def test_the_scanned_domain_was_told_right_and_is_of_the_largest_family():
+    domains = pd.DataFrame(
+        {"id": ["a", "b", "c", "d"], "sequence": ["A" * 40, "A" * 40, "A" * 10, "A" * 50]}
+    )
+    split = pd.DataFrame({"family": ["X", "Y", "Y"], "part": "train"})
+    predictions = pd.DataFrame(
+        {"id": list("abcd"), "truth": list("XYYY"), "predicted": list("XXYY"), "score": -0.1}
+    )
+    assert choose(predictions, split, domains) == "d"
+    assert choose(predictions.iloc[:1], split, domains) == "a"
+    assert choose(predictions.iloc[1:3], split, domains) is None
+
+
+def test_the_figure_shows_every_residue(stream):
+    change = stream.random((12, 20))
+    bits = change.mean(1) * 2
+    table = make_table("ACDEFGHIKLMN", change, bits)
+    figure = draw(table)
+    assert figure.axes[0].images[0].get_array().shape == (20, 12)
+    rho, p = agreement(change, bits)
+    assert rho == pytest.approx(1) and p < 1e-6
+    assert top_share(np.diag([1.0, 0, 0, 0])) == 1.0
