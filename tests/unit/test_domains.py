@@ -1,6 +1,8 @@
 import gzip
 import itertools
+import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from Bio import AlignIO
@@ -141,6 +143,74 @@ def test_reading_at_once_row_by_row_and_by_biopython_agree(tmp_path, stream, mon
     pd.testing.assert_frame_equal(seed.families, again.families)
     records = itertools.chain.from_iterable(AlignIO.parse(path, "stockholm"))
     assert fast["sequence"].tolist() == [str(r.seq).replace("-", "") for r in records]
+
+
+def plain_rows(text):
+    """Family, protein, place and residues of what the rules keep of entries in Pfam's layout."""
+    for entry in text.split("//\n")[:-1]:
+        lines = [line.split() for line in entry.splitlines()]
+        family = next(words[2] for words in lines if words[:2] == ["#=GF", "AC"])
+        proteins = {words[1]: words[3] for words in lines if words[0] == "#=GS"}
+        rows = [words for words in lines if words and not words[0].startswith("#")]
+        widths = [len(words[1]) for words in rows]
+        seen = set()
+        for name, aligned in rows:
+            place = re.fullmatch(r"\S+/([1-9][0-9]*)-([1-9][0-9]*)", name)
+            residues = "".join(c for c in aligned if c not in ".-").upper()
+            good = (
+                place
+                and len(aligned) == max(set(widths), key=widths.count)
+                and re.fullmatch("[A-Z]*", residues)
+                and sum(c in "BJOUXZ" for c in residues) <= 0.1 * len(residues)
+                and len(residues) >= 30
+                and len(residues) == int(place[2]) - int(place[1]) + 1
+            )
+            protein = proteins.get(name, name.rpartition("/")[0])
+            key = (protein, place and place.groups())
+            good = good and re.fullmatch(r"\S*[^\s.]\.[0-9]+", protein) and key not in seen
+            if good:
+                seen.add(key)
+                yield family, protein, int(place[1]), int(place[2]), residues
+
+
+def damaged_rows(stream, text):
+    """One row in ten with a fault of some kind, or with a peculiarity that is none."""
+    for line in text.splitlines(keepends=True):
+        if line[0] in "#/" or stream.random() > 0.1:
+            yield line
+            continue
+        name, aligned = line.split()
+        at = int(stream.integers(len(aligned)))
+        letter = str(stream.choice(list("xXbBuO*1é.-a")))
+        kind = stream.integers(8)
+        yield from [
+            (f"{name} {aligned[:at]}{letter}{aligned[at + 1 :]}\n",),
+            (f"{name} {aligned[:at]}{aligned[at + 1 :]}\n",),
+            (line, line),
+            (f"{name.replace('/', '/0')} {aligned}\n",),
+            (f"{name.replace('-', '_')} {aligned}\n",),
+            (f"{name}9 {aligned}\n",),
+            (f"{name}   {aligned.lower()}  \n",),
+            (f"{name}\t{aligned.replace('.', '-')}\n",),
+        ][kind]
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_damaged_rows_are_judged_as_a_plain_reader_judges_them(tmp_path, monkeypatch, number):
+    stream = np.random.default_rng(number)
+    text = "".join(damaged_rows(stream, "".join(pfam_layout(stream, 6, 25))))
+    path = tmp_path / "s"
+    path.write_text(text, encoding="latin-1")
+    expected = list(plain_rows(text))
+    options = {"share": 1, "minimum": 30, "ambiguous": 0.1}
+    fast, seed = parse(path, **options)
+    columns = ["family", "protein", "start", "end", "sequence"]
+    assert list(fast[columns].itertuples(index=False, name=None)) == expected
+    assert len(fast) + len(seed.rejects) == seed.rows and len(seed.rejects) > 0
+    monkeypatch.setattr(seeds, "read_at_once", lambda *_: 0)
+    slow, again = parse(path, **options)
+    pd.testing.assert_frame_equal(fast, slow)
+    pd.testing.assert_frame_equal(seed.rejects, again.rejects)
 
 
 def test_a_family_larger_than_a_block_is_read_in_pieces(tmp_path, stream, monkeypatch):

@@ -49,7 +49,7 @@ class Rows:
 
     def has_room(self, text: bytes) -> bool:
         """Whether the rows of a text fit beside those that wait."""
-        used = int(self.numbers[self.count, :3].max())
+        used = max(self.numbers[self.count, :3].tolist())
         return used + len(text) <= _BYTES and self.count + len(text) // _SHORTEST_ROW < _ROWS
 
     def add_text(self, text: bytes, begin: int, minimum: int, max_ambiguous: float) -> int:
