@@ -639,7 +639,24 @@ class FoldSettings(FinetuneSettings):
     kind: Literal["fold"] = setting("What this run is")  # type: ignore[assignment]
 
 
-Run = PretrainSettings | FinetuneSettings | TaggerSettings | TermsSettings | FoldSettings
+class TaskRunSettings(HeadSettings):
+    """A network on one of TAPE's other tasks: a state of every residue, or a value of a protein."""
+
+    kind: Literal["task"] = setting("What this run is")
+    task: Name = setting(
+        "A task of tasks.tape or tasks.files: secondary_structure (states), fluorescence or "
+        "stability (values). The head reads whole proteins: states have a linear one per residue"
+    )
+
+
+Run = (
+    PretrainSettings
+    | FinetuneSettings
+    | TaggerSettings
+    | TermsSettings
+    | FoldSettings
+    | TaskRunSettings
+)
 #: Kinds of runs, as ``kind`` names them.
 KINDS: dict[str, type[TrainingSettings]] = {
     "pretrain": PretrainSettings,
@@ -647,6 +664,7 @@ KINDS: dict[str, type[TrainingSettings]] = {
     "tagger": TaggerSettings,
     "terms": TermsSettings,
     "fold": FoldSettings,
+    "task": TaskRunSettings,
 }
 
 
@@ -1149,6 +1167,12 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
         "runs may start from it, for an ablation"
         for name, run in project.runs.items()
         if run.kind not in ("pretrain", "finetune") and project.leaks(name)
+    ]
+    known_tasks = {*project.tasks.tape, *project.tasks.files}
+    problems += [
+        f"runs.{name}.task: {run.task!r} is no task{_guess(run.task, known_tasks)}"
+        for name, run in project.runs_of("task").items()
+        if run.task not in known_tasks
     ]
     finetuning = project.runs_of("finetune")
     for name in project.evaluation.embed:

@@ -10,6 +10,7 @@ from typing import Any
 from pfamformer.command import log
 from pfamformer.config import HeadSettings, PretrainSettings
 from pfamformer.model.classifier import Classifier
+from pfamformer.model.residues import ResidueClassifier
 from pfamformer.sequences.alphabet import encode
 from pfamformer.training.batches import BatchPlan, InMemory
 from pfamformer.training.distributed import Team
@@ -30,7 +31,7 @@ class Start:
 
 
 def fit(
-    model: Classifier,
+    model: Classifier | ResidueClassifier,
     objective: Objective,
     sequences: Sequence[str],
     settings: HeadSettings,
@@ -39,6 +40,8 @@ def fit(
     about: Mapping[str, Any],
     team: Team,
     device: Any,
+    *,
+    whole: bool = False,
 ) -> tuple[Metrics, StateFolder]:
     """Train on these sequences for the run's epochs.
 
@@ -46,6 +49,7 @@ def fit(
 
     Args:
         about: what else shapes the result.
+        whole: no sequence is cut, because its labels are those of its residues.
     """
     if start is not None:
         model.encoder.load_state_dict(encoder_weights(start.settings, start.weights))
@@ -53,7 +57,8 @@ def fit(
     model.encoder.requires_grad_(settings.encoder_rate > 0)
     model.to(device)
     rows = InMemory([encode(s) for s in sequences])
-    plan = BatchPlan(rows.lengths, settings.tokens_per_batch, settings.max_length, settings.seed)
+    longest = int(rows.lengths.max()) if whole else settings.max_length
+    plan = BatchPlan(rows.lengths, settings.tokens_per_batch, longest, settings.seed)
     batches = sum(len(plan.epoch(epoch)) for epoch in range(settings.epochs))
     steps = max(1, batches // settings.accumulate)
     log.info("%d sequences, %d steps", len(rows), steps)

@@ -1,0 +1,42 @@
+"""Judge networks on TAPE's tasks with states of residues or values of proteins."""
+
+import argparse
+
+import pandas as pd
+
+from pfamformer.command import atomic_path, run
+from pfamformer.config import EvaluationSettings
+from pfamformer.evaluation.tasks import COLUMNS, evaluate
+from pfamformer.report.items import write_item
+from pfamformer.report.tape import describe
+from pfamformer.tables import read_table
+
+
+def main() -> None:
+    """Parse, judge, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", required=True, nargs="+", help="names of runs")
+    parser.add_argument("--tasks", required=True, nargs="+", help="name of each run's task")
+    parser.add_argument("--truth", required=True, nargs="+", help="task.parquet of each run")
+    parser.add_argument("--answers", required=True, nargs="+", help="answers.parquet of each run")
+    parser.add_argument("--bootstrap", type=int, required=True)
+    parser.add_argument("--confidence", type=float, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--table", required=True, help="output: tape.tsv")
+    parser.add_argument("--item", required=True, help="output: tape.json")
+    arguments = parser.parse_args()
+    settings = EvaluationSettings(bootstrap=arguments.bootstrap, confidence=arguments.confidence)
+    rows = []
+    for name, task, truth, answers in zip(
+        arguments.runs, arguments.tasks, arguments.truth, arguments.answers, strict=True
+    ):
+        tables = read_table("task", truth), read_table("task", answers)
+        rows += [[task, name, *row] for row in evaluate(*tables, settings, arguments.seed)]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    with atomic_path(arguments.table) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    write_item(describe(table), arguments.item)
+
+
+if __name__ == "__main__":
+    run(main)
