@@ -1,8 +1,39 @@
 # Domains on the user's own proteins: snakemake annotate --config query=my.fasta
 
 ANNOTATION = f"{RESULTS}/annotate/{{query}}"
+# A saved model, or this project's own, which rule model makes.
+MODEL = PROJECT.model or f"{RESULTS}/model"
+TAGGER = next(iter(TAGGERS), None)
+# Terms that come with families are known where their calls on held-out proteins were made.
+MAPPED = GO and GO.domains
+
+try:
+    MODEL_PARTS = (
+        list(Model.read(MODEL, check=False).about["files"])
+        if PROJECT.model
+        else [
+            "profiles",
+            "families",
+            *(["classifier"] if COMPARED else []),
+            *(["tagger"] if TAGGER else []),
+            *(["terms"] if GO else []),
+            *(["term_network"] if LEADING else []),
+            *(["family_terms"] if MAPPED else []),
+        ]
+    )
+except InputError as error:
+    raise WorkflowError(str(error))
+
+MODEL_FILES = [f"{MODEL}/{name}" for name in (*map(FILES.get, MODEL_PARTS), ABOUT)]
 # Tables of calls that are shown side by side, one per method; proteins in the order of the query.
-CALLS = [f"{ANNOTATION}/profile_hmm.parquet"]
+CALLS = expand(
+    f"{ANNOTATION}/{{method}}.parquet",
+    method=[
+        "profile_hmm",
+        *(method for method in ("classifier", "tagger") if method in MODEL_PARTS),
+    ],
+    allow_missing=True,
+)
 
 if PROJECT.query and not Path(PROJECT.query).is_file():
     raise WorkflowError(f"query: {PROJECT.query}: no such file")
@@ -14,11 +45,37 @@ rule annotate:
         query_page,
 
 
+if not PROJECT.model:
+
+    rule model:
+        """The project's model as one folder: weights, labels, calibration, model card."""
+        input:
+            unpack(model_files),
+            code=code("model"),
+        output:
+            MODEL_FILES,
+            card=f"{RESULTS}/model/README.md",
+        log:
+            f"{LOGS}/model.log",
+        conda:
+            "../envs/hmmer.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("light", "mem_mb"),
+            runtime=need("light", "runtime"),
+        params:
+            code=code_digest("model"),
+            options=model_options,
+            output=f"{RESULTS}/model",
+        shell:
+            "python {input.code[0]} {params.options} --output {params.output} 2> {log}"
+
+
 rule scan_query:
     """Profile HMMs of the training rows on every protein of the query, in constant memory."""
     input:
         query=lambda wildcards: PROJECT.query if wildcards.query == QUERY else [],
-        profiles=f"{RESULTS}/baselines/profile_hmm/clustered/profiles.hmm",
+        profiles=f"{MODEL}/{FILES['profiles']}",
         code=code("scan_query"),
     output:
         hits=f"{ANNOTATION}/profile_hmm.parquet",
@@ -47,19 +104,55 @@ rule scan_query:
         " --summary {output.summary:q} 2> {log:q}"
 
 
+rule read_query:
+    """Tagger, family network and GO network on every protein of the query, in constant memory."""
+    input:
+        query=lambda wildcards: PROJECT.query if wildcards.query == QUERY else [],
+        model=MODEL_FILES,
+        hits=f"{ANNOTATION}/profile_hmm.parquet",
+        code=code("read_query"),
+    output:
+        tagger=f"{ANNOTATION}/tagger.parquet",
+        classifier=f"{ANNOTATION}/classifier.parquet",
+        terms=f"{ANNOTATION}/terms.parquet",
+    log:
+        f"{LOGS}/read_query/{{query}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/read_query/{{query}}.tsv"
+    wildcard_constraints:
+        query=re.escape(QUERY) if QUERY else "(?!)",
+    conda:
+        "../envs/torch.yaml"
+    threads: need("annotate", "threads")
+    resources:
+        mem_mb=need("annotate", "mem_mb"),
+        runtime=need("annotate", "runtime"),
+    params:
+        code=code_digest("read_query"),
+        model=MODEL,
+        least=PROJECT.annotate.min_term_probability,
+    shell:
+        "python {input.code[0]} --query {input.query:q} --model {params.model:q}"
+        " --hits {input.hits:q} --least-probability {params.least} --threads {threads}"
+        " --tagger {output.tagger:q} --classifier {output.classifier:q} --terms {output.terms:q}"
+        " 2> {log:q}"
+
+
 rule annotate_query:
     """What all methods call on the query, side by side."""
     input:
         calls=CALLS,
         proteins=f"{ANNOTATION}/query.parquet",
         summary=f"{ANNOTATION}/query.json",
-        families=f"{RESULTS}/domains/families.tsv",
+        terms=f"{ANNOTATION}/terms.parquet",
+        model=MODEL_FILES,
         template=ancient(templates("annotation")),
         code=code("annotate"),
     output:
         table=f"{ANNOTATION}/domains.tsv",
         gff3=f"{ANNOTATION}/domains.gff3",
         page=f"{ANNOTATION}/annotation.html",
+        terms=f"{ANNOTATION}/terms.tsv",
     log:
         f"{LOGS}/annotate_query/{{query}}.log",
     wildcard_constraints:
@@ -75,9 +168,17 @@ rule annotate_query:
         template=digest(map(Path, templates("annotation"))),
         shown=PROJECT.annotate.shown,
         title=lambda wildcards: f"Domains of {wildcards.query}",
-        command=f"snakemake annotate --config query={PROJECT.query}",
+        command=" ".join(
+            [
+                f"snakemake annotate --config query={PROJECT.query}",
+                *([f"model={PROJECT.model}"] if PROJECT.model else []),
+            ]
+        ),
+        model=MODEL,
+        least=PROJECT.annotate.min_term_probability,
     shell:
         "python {input.code[0]} --proteins {input.proteins:q} --summary {input.summary:q}"
-        " --calls {input.calls:q} --families {input.families} --shown {params.shown}"
+        " --calls {input.calls:q} --terms {input.terms:q} --model {params.model:q}"
+        " --least-probability {params.least} --shown {params.shown}"
         " --title {params.title:q} --command {params.command:q} --template {input.template[0]}"
-        " --table {output.table:q} --gff3 {output.gff3:q} --page {output.page:q} 2> {log:q}"
+        " --table {output.table:q} --term-table {output.terms:q} --gff3 {output.gff3:q} --page {output.page:q} 2> {log:q}"

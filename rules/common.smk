@@ -7,6 +7,7 @@ from pathlib import Path
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
+from pfamformer.annotation.model import ABOUT, FILES, Model
 from pfamformer.config import LEAKY_CORPUS, group_of, resolve
 from pfamformer.dependencies import code_of, digest, put_interpreter_first
 from pfamformer.errors import InputError
@@ -81,7 +82,7 @@ def same_configuration():
     """Command-line options that make this configuration again, but for the query."""
     settings = workflow.config_settings
     files = [os.path.relpath(path) for path in settings.configfiles]
-    given = {key: value for key, value in settings.config.items() if key != "query"}
+    given = {key: value for key, value in settings.config.items() if key not in ("query", "model")}
     words = ["--configfile", *files] if files else []
     words += ["--config", *(f"{key}={json.dumps(given[key])}" for key in given)] if given else []
     return shlex.join(words)

@@ -59,6 +59,42 @@ def query_page(wildcards):
     return f"{RESULTS}/annotate/{QUERY}/annotation.html"
 
 
+def model_files(wildcards):
+    """What the model folder is made from, by option of its script."""
+    files = {
+        "settings": f"{RESULTS}/config.json",
+        "profiles": f"{RESULTS}/baselines/profile_hmm/clustered/profiles.hmm",
+        "families": f"{RESULTS}/domains/families.tsv",
+        "domains": f"{RESULTS}/domains/domains.parquet",
+        "split": f"{RESULTS}/splits/clustered/split.parquet",
+    }
+    if COMPARED:
+        files["weights"] = expand(f"{RESULTS}/finetune/{{run}}/weights.safetensors", run=COMPARED)
+        files["scores"] = expand(f"{RESULTS}/finetune/{{run}}/scores.parquet", run=COMPARED)
+    if TAGGER:
+        files["tagger"] = f"{RESULTS}/tagger/{TAGGER}/weights.safetensors"
+        files["tagger_calls"] = f"{RESULTS}/tagger/{TAGGER}/calls.parquet"
+        files["slices"] = f"{RESULTS}/localisation/sequences.parquet"
+        files["slice_domains"] = f"{RESULTS}/localisation/domains.parquet"
+    if GO:
+        files["terms"] = f"{RESULTS}/tasks/go/terms.parquet"
+        files["annotations"] = f"{RESULTS}/tasks/go/annotations.parquet"
+    if LEADING:
+        files["term_network"] = f"{RESULTS}/terms/{LEADING}/weights.safetensors"
+        files["term_network_calls"] = f"{RESULTS}/terms/{LEADING}/calls.parquet"
+    if MAPPED:
+        files["mapping"] = f"{RESULTS}/sources/go/pfam2go"
+        files["mapping_calls"] = f"{RESULTS}/baselines/go/domains/calls.parquet"
+    return files
+
+
+def model_options(wildcards, input):
+    """The options that tell the script of rule model its files."""
+    words = [("runs", " ".join(COMPARED)), ("tagger_run", TAGGER), ("term_network_run", LEADING)]
+    words += [(key, input[key]) for key in model_files(wildcards)]
+    return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in words if value)
+
+
 def esm2_files(wildcards):
     """The files of a local folder of ESM-2 weights that a run starts from; a hub id has none."""
     source = PROJECT.runs[wildcards.run].esm2

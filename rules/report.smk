@@ -16,7 +16,7 @@ rule project_config:
     params:
         # A function, because Snakemake would look for wildcards in the braces of a text.
         settings=lambda wildcards: json.dumps(
-            PROJECT.model_dump(mode="json", exclude={"query"}), indent=1, sort_keys=True
+            PROJECT.model_dump(mode="json", exclude={"query", "model"}), indent=1, sort_keys=True
         ),
     shell:
         "printf '%s\\n' {params.settings:q} > {output} 2> {log}"

@@ -11,8 +11,10 @@ from pyhmmer.plan7 import Background, Builder
 
 from conftest import ROOT, mutate, random_sequence, run_script
 from pfamformer.annotation import scan as scan_module
-from pfamformer.annotation.join import join, judge
-from pfamformer.annotation.output import Family, Gff3, Tsv
+from pfamformer.annotation.building import save
+from pfamformer.annotation.join import FamilyTerms, join, judge
+from pfamformer.annotation.model import FORMAT
+from pfamformer.annotation.output import Family, Gff3, Term, TermTsv, Tsv
 from pfamformer.annotation.problems import PROBLEMS
 from pfamformer.annotation.query import Query, Record, clean, looks_like_nucleotides
 from pfamformer.annotation.scan import Domain, scan, without_overlaps
@@ -196,13 +198,39 @@ def test_methods_side_by_side(tmp_path):
         list(join(tmp_path / "query.parquet", [tmp_path / "odd.parquet"]))
 
 
+def test_terms_of_families_and_of_a_network_side_by_side(tmp_path):
+    write_calls(tmp_path / "query.parquet", "query", [("p1", 200, ""), ("p2", 100, "")])
+    write_calls(
+        tmp_path / "hits.parquet", "hits",
+        [("p1", 1, 90, "PF1.2", 50.0, "profile HMM", "h", 1e-9, 1, 90, 95)],
+    )  # fmt: skip
+    write_calls(
+        tmp_path / "terms.parquet", "calls",
+        [("p1", None, None, "GO:1", 0.4, "network", "t"),
+         ("p2", None, None, "GO:2", 0.1, "network", "t")],
+    )  # fmt: skip
+    known = {"GO:1": Term("mfo", "binding", 1.0), "GO:2": Term("bpo", "process", 2.0)}
+    with open(tmp_path / "t.tsv", "w") as out:
+        writer = TermTsv(out, known, 0.2)
+        for protein in join(
+            tmp_path / "query.parquet", [tmp_path / "hits.parquet"], tmp_path / "terms.parquet",
+            FamilyTerms({"PF1.2": [("GO:2", 0.7)]}),
+        ):  # fmt: skip
+            writer.write(protein)
+    assert (tmp_path / "t.tsv").read_text().splitlines()[1:] == [
+        "p1\tGO:2\tbpo\tprocess\t0.700\tfamily to term",
+        "p1\tGO:1\tmfo\tbinding\t0.400\tnetwork",
+    ]
+
+
 def test_gff3_is_read_by_another_parser(tmp_path):
     gffutils = pytest.importorskip("gffutils")
     odd = "odd|name;x=1 %,&\tend"
     write_calls(tmp_path / "query.parquet", "query", [(odd, 90, ""), ("none", 9, "")])
     row = (odd, 3, 80, "PF00001.2", 55.5, "profile HMM", "h", 2e-20, 1, 70, 70)
     write_calls(tmp_path / "hits.parquet", "hits", [row])
-    known = {"PF00001.2": Family("7tm_1", "receptor; 7 = helices, 100% & more")}
+    terms = ("GO:0004930", "GO:0016020")
+    known = {"PF00001.2": Family("7tm_1", "receptor; 7 = helices, 100% & more", terms)}
     with open(tmp_path / "d.gff3", "w") as gff3, open(tmp_path / "d.tsv", "w") as tsv:
         writers = [Gff3(gff3, known), Tsv(tsv, known)]
         for protein in join(tmp_path / "query.parquet", [tmp_path / "hits.parquet"]):
@@ -214,6 +242,7 @@ def test_gff3_is_read_by_another_parser(tmp_path):
     assert float(feature.score) == 2e-20 and feature.strand == "."
     attributes = dict(feature.attributes.items())
     assert attributes["Note"] == [known["PF00001.2"].description]
+    assert attributes["Ontology_term"] == list(terms)
     assert attributes["Name"] == ["7tm_1"] and attributes["Dbxref"] == ["Pfam:PF00001"]
     assert (tmp_path / "d.gff3").read_text().splitlines()[0] == "##gff-version 3"
 
@@ -237,10 +266,14 @@ def test_scripts_make_table_gff3_and_a_valid_page(families, tmp_path):
     assert scanned.returncode == 0, scanned.stderr
     assert json.loads(files["q.json"].read_text())["problems"] == {"empty": 1}
     assert "41\tempty\tempty\t" in files["problems.tsv"].read_text()
-    page = tmp_path / "annotation.html"
+    folder, page = tmp_path / "model", tmp_path / "annotation.html"
+    about = {"format": FORMAT, "project": "p", "title": "t", "seed": 1, "families": 3,
+             "training_domains": 9, "dev_domains": 1, "test_domains": 1}  # fmt: skip
+    save(folder, about, {"families": tmp_path / "families.tsv"}, {})
     joined = run_script(
         "annotate", "--proteins", files["query.parquet"], "--summary", files["q.json"],
-        "--calls", files["hits.parquet"], "--families", tmp_path / "families.tsv",
+        "--calls", files["hits.parquet"], "--model", folder, "--least-probability", 0.2,
+        "--term-table", tmp_path / "t.tsv",
         "--shown", 10, "--title", "T & t", "--command", "snakemake annotate",
         "--template", ROOT / "workflow/report/annotation.html.j2", "--table", tmp_path / "d.tsv",
         "--gff3", tmp_path / "d.gff3", "--page", page,

@@ -1,5 +1,6 @@
 """The documentation: every command is planned or parsed, every link leads somewhere."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from conftest import ROOT, working_copy
+from pfamformer.annotation.model import ABOUT, FILES, FORMAT
 from pfamformer.config import resolve
 
 PAGES = [ROOT / "README.md", ROOT / "config" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -47,6 +49,12 @@ def copy(tmp_path_factory):
         (data / name).touch()
     for name in ("my.fasta", "my_families.tsv", "my_families.tsv.gz"):
         (folder / name).write_text(">a\nMKT\n")
+    # A model folder, as far as a plan looks at it.
+    model = {"format": FORMAT, "files": {part: "" for part in FILES}}
+    (folder / "folder").mkdir()
+    for name in FILES.values():
+        (folder / "folder" / name).touch()
+    (folder / "folder" / ABOUT).write_text(json.dumps(model))
     extend = next(p for p in PAGES if p.name == "extend.md")
     (folder / "deep.yaml").write_text(blocks(extend, "yaml")[0])
     return folder

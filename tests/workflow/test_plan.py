@@ -13,7 +13,7 @@ from pfamformer.dependencies import code_of
 TARGETS = [
     "all", "sources", "domains", "localisation_data", "localisation", "splits", "corpora",
     "pretraining", "finetuning", "baselines", "table_3", "family_analysis", "figure_6", "report",
-    "tasks", "table_4", "table_6", "table_7", "go_baselines", "go", "table_2",
+    "tasks", "table_4", "table_6", "table_7", "go_baselines", "go", "table_2", "model",
 ]  # fmt: skip
 
 

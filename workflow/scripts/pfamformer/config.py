@@ -740,6 +740,9 @@ class AnnotateSettings(Settings):
         "Largest E-value of a protein and of a domain: hits expected by chance in one protein "
         "searched with all profiles", "hits", 0.001, gt=0, le=10,
     )  # fmt: skip
+    min_term_probability: float = setting(
+        "Lowest probability of a Gene Ontology term that is written", "share", 0.2, ge=0, le=1
+    )
     shown: int = setting(
         "Proteins that the page shows, the most interesting first; the tables hold all",
         "proteins", 200, ge=1, le=5000,
@@ -887,6 +890,10 @@ class Project(Settings):
     query: str | None = setting(
         "FASTA file of the proteins that target 'annotate' reads, gzipped or not", default=None
     )
+    model: str | None = setting(
+        "Folder of a model that 'snakemake model' saved: target 'annotate' uses it and needs no "
+        "training; none: this project's own", default=None, min_length=1,
+    )  # fmt: skip
     annotate: AnnotateSettings = setting("Annotation", default=AnnotateSettings())
     ablations: dict[Name, AblationSettings] = setting("Comparisons of runs, by name", default={})
     combinations: dict[Name, CombinationSettings] = setting(

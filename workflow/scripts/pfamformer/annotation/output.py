@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from pfamformer.annotation.join import Protein, plain
+from pfamformer.annotation.join import Protein, plain, probability
 
 COLUMNS = [
     "protein", "length", "start", "end", "family", "name", "description", "method", "run", "score",
-    "evalue", "model_start", "model_end", "model_length", "agreement",
+    "probability", "evalue", "model_start", "model_end", "model_length", "agreement",
 ]  # fmt: skip
 #: Characters that column 1 of GFF3 may hold unescaped (specification 1.26, "Column 1").
 _SEQID = re.compile(r"[^a-zA-Z0-9.:^*$@!+_?|-]")
@@ -19,12 +19,25 @@ _SEQID = re.compile(r"[^a-zA-Z0-9.:^*$@!+_?|-]")
 _VALUE = re.compile(r"[\x00-\x1f\x7f%;=&,]")
 
 
+TERM_COLUMNS = ["protein", "term", "ontology", "name", "probability", "method"]
+
+
 @dataclass(frozen=True)
 class Family:
-    """How a family is called."""
+    """How a family is called, and the GO terms that come with it."""
 
     name: str
     description: str
+    terms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Term:
+    """How a GO term is called; ``information`` (bits) is high where few proteins have it."""
+
+    ontology: str
+    name: str
+    information: float
 
 
 @dataclass
@@ -44,7 +57,8 @@ class Tsv:
             values = [
                 protein.name, protein.length, call["start"], call["end"], call["label"],
                 family.name, family.description, call["method"], call["run"],
-                f"{call['score']:.6g}", _shown(call.get("evalue")), call.get("model_start"),
+                f"{call['score']:.6g}", _decimal(probability(call)), _shown(call.get("evalue")),
+                call.get("model_start"),
                 call.get("model_end"), call.get("model_length"), word,
             ]  # fmt: skip
             self.out.write("\t".join("" if v is None else str(v) for v in values) + "\n")
@@ -80,12 +94,13 @@ class Gff3:
                 "Name": family.name or call["label"],
                 "Dbxref": f"Pfam:{plain(call['label'])}",
                 "Note": family.description,
+                "Ontology_term": ",".join(family.terms) if evalue is not None else "",
                 "method": call["method"],
                 "score": f"{call['score']:.6g}",
                 "agreement": word,
             }
             ninth = ";".join(
-                f"{key}={_VALUE.sub(_percent, value)}" for key, value in attributes.items() if value
+                f"{key}={_escaped(key, value)}" for key, value in attributes.items() if value
             )
             sixth = _shown(evalue) if evalue is not None else f"{call['score']:.6g}"
             columns = [name, "pfamformer", "protein_match", call["start"], call["end"], sixth,
@@ -93,8 +108,43 @@ class Gff3:
             self.out.write("\t".join(map(str, columns)) + "\n")
 
 
+@dataclass
+class TermTsv:
+    """Writes ``terms.tsv``: one line per protein, term and method, the likeliest first.
+
+    Args:
+        least: lowest probability that is written.
+    """
+
+    out: IO[str]
+    terms: Mapping[str, Term]
+    least: float
+
+    def __post_init__(self) -> None:
+        self.out.write("\t".join(TERM_COLUMNS) + "\n")
+
+    def write(self, protein: Protein) -> None:
+        """Write the terms of one protein."""
+        for call in protein.terms:
+            if call["score"] >= self.least:
+                term = self.terms[call["label"]]
+                values = [protein.name, call["label"], term.ontology, term.name,
+                          f"{call['score']:.3f}", call["method"]]  # fmt: skip
+                self.out.write("\t".join(values) + "\n")
+
+
+def _escaped(key: str, value: str) -> str:
+    # Of these attributes one may hold several values, between commas.
+    parts = value.split(",") if key == "Ontology_term" else [value]
+    return ",".join(_VALUE.sub(_percent, part) for part in parts)
+
+
 def _percent(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match[0].encode())
+
+
+def _decimal(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4f}"
 
 
 def _shown(value: Any) -> str | None:

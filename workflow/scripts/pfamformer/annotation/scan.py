@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import pyhmmer
 from pyhmmer.easel import DigitalSequenceBlock, TextSequence
@@ -42,7 +43,7 @@ def scan(
     is, and depends neither on the size of the file nor on how it is cut into blocks. Of domains
     that overlap the best stays.
     """
-    for block in _blocks(records):
+    for block in blocks(records):
         targets = DigitalSequenceBlock(
             AMINO,
             [
@@ -57,7 +58,8 @@ def scan(
         yield [(r, without_overlaps(d)) for r, d in zip(block, found, strict=True)]
 
 
-def _blocks(records: Iterable[Record]) -> Iterator[list[Record]]:
+def blocks(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """Proteins in blocks of about :data:`BLOCK_RESIDUES`."""
     block, residues = [], 0
     for record in records:
         block.append(record)
@@ -78,16 +80,28 @@ def _domains(hmm: HMM, hit: pyhmmer.plan7.Hit, evalue: float) -> Iterator[Domain
             )  # fmt: skip
 
 
-def without_overlaps(domains: Iterable[Domain]) -> list[Domain]:
+class Placed(Protocol):
+    """A family at a place with a score."""
+
+    family: str
+    start: int
+    end: int
+    score: float
+
+
+P = TypeVar("P", bound=Placed)
+
+
+def without_overlaps(domains: Iterable[P]) -> list[P]:
     """The best-scoring domains of which no two share more than half of the shorter, by start."""
-    kept: list[Domain] = []
+    kept: list[P] = []
     for domain in sorted(domains, key=lambda d: (-d.score, d.family, d.start)):
         if not any(overlap(domain, other) > 0.5 for other in kept):
             kept.append(domain)
     return sorted(kept, key=lambda d: (d.start, d.end))
 
 
-def overlap(one: Domain, other: Domain) -> float:
+def overlap(one: Placed, other: Placed) -> float:
     """Shared residues over the length of the shorter."""
     shared = min(one.end, other.end) - max(one.start, other.start) + 1
     return max(0, shared) / min(one.end - one.start + 1, other.end - other.start + 1)

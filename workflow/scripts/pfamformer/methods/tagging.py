@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from pfamformer.methods import TAGGER
-from pfamformer.methods.decoding import Grammar, States, decode, posteriors
+from pfamformer.methods.decoding import Domain, Grammar, States, decode, posteriors
 from pfamformer.methods.outputs import places
 from pfamformer.model.tagger import FIRST, LAST, MIDDLE, OUTSIDE, Tagger
 from pfamformer.sequences.alphabet import PAD
@@ -40,16 +40,17 @@ def calls(
     found = [
         (names[row], offsets[row] + domain.start, offsets[row] + domain.end, families[label],
          domain.score, TAGGER, run)
-        for row, domain, label in _decoded(model, batches, grammar, dtype)
+        for row, domain, label in decoded(model, batches, grammar, dtype)
     ]  # fmt: skip
     columns = ["protein", "start", "end", "label", "score", "method", "run"]
     table = pd.DataFrame(found, columns=columns)
     return table.sort_values(["protein", "start"]).reset_index(drop=True)
 
 
-def _decoded(
+def decoded(
     model: Tagger, batches: Iterable[Batch], grammar: Grammar, dtype: torch.dtype
-) -> Iterator[tuple]:
+) -> Iterator[tuple[int, Domain, int]]:
+    """Row, domain (0-based) and class number of every domain that the tagger finds."""
     device = next(model.parameters()).device
     model.eval()
     with torch.inference_mode():

@@ -11,13 +11,16 @@ from typing import Any
 
 import jinja2
 
+from pfamformer.annotation.card import quality
 from pfamformer.annotation.join import Protein, plain
-from pfamformer.annotation.output import Family
+from pfamformer.annotation.output import Family, Term
 from pfamformer.annotation.problems import LEFT_OUT, PROBLEMS
 from pfamformer.report.figures import COLOURS
 
 #: Families that the page lists; domains.tsv holds all.
 LISTED = 60
+#: GO terms that the page shows of a protein; terms.tsv holds all.
+TERMS_SHOWN = 5
 #: Colours on which white letters have a contrast of more than 3:1; black ones on the others.
 DARK = ("#0072B2", "#D55E00", "#009E73")
 
@@ -62,6 +65,8 @@ class Gathered:
 def make_page(
     gathered: Gathered,
     families: Mapping[str, Family],
+    terms: Mapping[str, Term],
+    model: Mapping[str, Any],
     summary: Mapping[str, Any],
     title: str,
     command: str,
@@ -70,6 +75,8 @@ def make_page(
     """The page as HTML that needs nothing else.
 
     Args:
+        terms: GO terms by accession.
+        model: ``model.json``.
         summary: counts of reading the query, as ``query.json`` holds them.
         command: how to make the page again.
     """
@@ -91,18 +98,38 @@ def make_page(
                 :LISTED
             ]
         ],
-        tracks=[_track(protein, families) for protein in gathered.best()],
+        tracks=[_track(protein, families, terms) for protein in gathered.best()],
+        model=model,
+        trust=quality(model),
     )
 
 
-def _track(protein: Protein, families: Mapping[str, Family]) -> dict[str, Any]:
+def _best_terms(protein: Protein, terms: Mapping[str, Term]) -> list[dict[str, Any]]:
+    """Terms that say most: probability times information, each once; roots say nothing."""
+    best: dict[str, dict[str, Any]] = {}
+    for call in protein.terms:
+        term = terms[call["label"]]
+        worth = call["score"] * term.information
+        if worth > best.get(call["label"], {"worth": 0})["worth"]:
+            best[call["label"]] = {
+                "label": call["label"],
+                "name": term.name,
+                "worth": worth,
+                "probability": call["score"],
+                "method": call["method"],
+            }
+    return sorted(best.values(), key=lambda t: (-t["worth"], t["label"]))[:TERMS_SHOWN]
+
+
+def _track(
+    protein: Protein, families: Mapping[str, Family], terms: Mapping[str, Term]
+) -> dict[str, Any]:
     """Lanes of one protein, one per method; places as shares of its length, in per cent."""
     lanes: dict[str, list[dict[str, Any]]] = {}
     for call, word in zip(protein.calls, protein.agreement, strict=True):
         family = families.get(call["label"], Family(call["label"], ""))
         colour = _colour(call["label"])
         width = 100 * (call["end"] - call["start"] + 1) / protein.length
-        evalue = f", E-value {call['evalue']:.1g}" if call.get("evalue") is not None else ""
         lanes.setdefault(call["method"], []).append(
             {
                 "left": round(100 * (call["start"] - 1) / protein.length, 2),
@@ -112,18 +139,24 @@ def _track(protein: Protein, families: Mapping[str, Family]) -> dict[str, Any]:
                 # A letter is about 1 % of the track wide; a label that does not fit is left out.
                 "label": family.name if len(family.name) * 1.05 < width else "",
                 "title": f"{family.name} ({call['label']}) {call['start']}–{call['end']}: "
-                f"{family.description}, score {call['score']:.4g}{evalue}"
-                + (f"; {word}" if word else ""),
+                f"{family.description}, {_score(call)}" + (f"; {word}" if word else ""),
                 "word": word,
             }
         )
     names = [families.get(c["label"], Family(c["label"], "")).name for c in protein.calls]
     return {
         "protein": protein,
+        "terms": _best_terms(protein, terms),
         "lanes": lanes,
         "names": ", ".join(f"{n}" for n in dict.fromkeys(names)),
         "words": Counter(protein.agreement),
     }
+
+
+def _score(call: Mapping[str, Any]) -> str:
+    if call.get("evalue") is None:
+        return f"probability {call['score']:.2f}"
+    return f"{call['score']:.1f} bits, E-value {call['evalue']:.1g}"
 
 
 def _colour(label: str) -> str:
