@@ -50,7 +50,7 @@ def copy(tmp_path_factory):
     for name in ("my.fasta", "my_families.tsv", "my_families.tsv.gz"):
         (folder / name).write_text(">a\nMKT\n")
     # A model folder, as far as a plan looks at it.
-    model = {"format": FORMAT, "files": {part: "" for part in FILES}}
+    model = {"format": FORMAT, "files": dict.fromkeys(FILES, "")}
     (folder / "folder").mkdir()
     for name in FILES.values():
         (folder / "folder" / name).touch()
