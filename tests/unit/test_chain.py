@@ -8,6 +8,7 @@ import pytest
 import torch
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextMSA, TextSequence
 from pyhmmer.plan7 import Background, Builder
+from scipy.stats import norm
 
 from conftest import mutate, random_sequence
 from pfamformer.config import FinetuneSettings
@@ -154,3 +155,15 @@ def test_noise_replaces_up_to_a_share_of_residues():
 def test_chains_need_their_head_and_learn_families_only(wrong):
     with pytest.raises(ValueError, match="chain"):
         settings(**wrong)
+
+
+def test_lengths_speak_as_a_normal_distribution_of_their_logarithm(profiles):
+    model, *_ = network(profiles)
+    lengths = [np.array([20, 25, 22]), np.array([60, 60]), np.array([41]), np.array([80, 100])]
+    model.head.expect_lengths(lengths)
+    residues = torch.ones(1, 50, dtype=torch.bool)
+    for label, found in enumerate(lengths):
+        spread = np.hypot(np.log(found).std(), 0.2)
+        expected = norm.logpdf(np.log(50), np.log(found).mean(), spread) + 0.5 * np.log(2 * np.pi)
+        said = model.head._length(residues)[0, label].item()
+        assert said == pytest.approx(max(expected, -6.0), abs=1e-4)

@@ -122,6 +122,7 @@ def lend(
     path: Path,
     families: Sequence[str],
     tokens: np.ndarray,
+    lengths: Sequence[np.ndarray] | None = None,
 ) -> list[tuple[str, str]]:
     """Start a network of motifs from profiles where it asks for that, and draw sequences.
 
@@ -129,6 +130,7 @@ def lend(
         path: profiles of the training domains.
         families: the classes in order.
         tokens: residue tokens of all training domains, for the background frequencies.
+        lengths: residues of the training domains of each family, for a chain of motifs.
 
     Returns:
         ``settings.emitted`` sequences of every family, each with its family.
@@ -142,6 +144,8 @@ def lend(
     scores = {family: log_odds(profiles[family], background) for family in families}
     if isinstance(model.encoder, Chain):
         model.encoder.start_from(scores, families)
+        if lengths is not None:
+            model.head.expect_lengths(lengths)
     if isinstance(model.encoder, Motif) and settings.encoder.prior == "profiles":
         model.encoder.start_from(scores, background, families)
         if isinstance(model.head, MotifHead):

@@ -257,7 +257,9 @@ def finetune(
     parts = parts_of(domains, split)
     training = parts["train"]
     families, _ = known_and_new(training["family"], settings.new_families, settings.seed)
-    training = _at_most(training[training["family"].isin(families)], settings)
+    training = training[training["family"].isin(families)]
+    lengths = training["sequence"].str.len().groupby(training["family"]).apply(np.array)
+    training = _at_most(training, settings)
     classes = {family: number for number, family in enumerate(families)}
     clans = _classes(training["clan"]) if settings.clan_weight else {}
     torch.manual_seed(hash_of(settings.seed, -3))
@@ -271,7 +273,9 @@ def finetune(
         [classes[f] for f in training["family"]],
     )
     if profiles is not None:
-        more = lend(model, settings, profiles, families, np.concatenate(rows))
+        more = lend(
+            model, settings, profiles, families, np.concatenate(rows), lengths[families].tolist()
+        )
         rows += [encode(s) for s, _ in more]
         labels += [classes[family] for _, family in more]
     model.to(device)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pfamformer.config import FinetuneSettings
 from pfamformer.model.chain import FAR, NEAR, SKIP, Chain, best_chains
 
-# Lengths are told apart by smooth bins on a logarithmic scale: a dozen from 10 to 1,000 residues.
-SHORTEST, LONGEST, BINS = 10, 1000, 12
+# A family's lengths are taken to spread at least so much (standard deviation of the logarithm):
+# training domains resemble each other more than held-out ones resemble them.
+LEAST_SPREAD = 0.2
+# The most that a length may speak against a family, nats: fragments exist.
+UNLIKELY = -6.0
 
 
 class ChainHead(nn.Module):
@@ -28,7 +33,9 @@ class ChainHead(nn.Module):
         self.costs = nn.Parameter(torch.tensor([NEAR, FAR, SKIP]))
         # Bits to nats; trained as a logarithm, so that it stays positive.
         self.factor = nn.Parameter(torch.tensor(math.log(math.log(2))))
-        self.length = nn.Linear(BINS, len(encoder.windows))
+        # Of the logarithm of a class's lengths: mean, and logarithm of the standard deviation.
+        self.length_mean = nn.Parameter(torch.full((len(encoder.windows),), math.log(100)))
+        self.length_spread = nn.Parameter(torch.zeros(len(encoder.windows)))
         rank = torch.empty(len(encoder.order), dtype=torch.long)
         rank[torch.tensor(encoder.order)] = torch.arange(len(encoder.order))
         #: Where each class lies among those sorted by their number of windows.
@@ -39,7 +46,7 @@ class ChainHead(nn.Module):
         places, kernel = self.layout
         parts = x_BLD.transpose(1, 2).split(places, dim=1)
         score_BC = best_chains(parts, kernel, *self.reach, self.costs)[:, self.rank]
-        return score_BC * self.factor.exp() + self.length(length_bins(residue_BL))
+        return score_BC * self.factor.exp() + self._length(residue_BL)
 
     def few(
         self, places: list[Tensor], row_N: Tensor, residue_BL: Tensor, classes_BK: Tensor
@@ -47,12 +54,18 @@ class ChainHead(nn.Module):
         """Logits of a few classes of each sequence (B, K), from :meth:`Chain.responses`."""
         score_1N = best_chains(places, self.layout[1], *self.reach, self.costs)
         score_BK = score_1N[0, row_N].view_as(classes_BK)
-        length_BC = self.length(length_bins(residue_BL))
-        return score_BK * self.factor.exp() + length_BC.gather(1, classes_BK)
+        return score_BK * self.factor.exp() + self._length(residue_BL).gather(1, classes_BK)
 
+    @torch.no_grad()
+    def expect_lengths(self, lengths: Sequence[np.ndarray]) -> None:
+        """Start from the lengths (residues) of each class's training domains."""
+        for label, found in enumerate(lengths):
+            logarithm = np.log(found)
+            self.length_mean[label] = float(logarithm.mean())
+            self.length_spread[label] = 0.5 * math.log(logarithm.var() + LEAST_SPREAD**2)
 
-def length_bins(residue_BL: Tensor) -> Tensor:
-    """Membership of each sequence's length in each bin (B, BINS), Gaussian in its logarithm."""
-    length_B1 = residue_BL.sum(1, keepdim=True).clamp(min=1).float().log()
-    centre = torch.linspace(math.log(SHORTEST), math.log(LONGEST), BINS, device=length_B1.device)
-    return torch.exp(-0.5 * ((length_B1 - centre) / (centre[1] - centre[0])) ** 2)
+    def _length(self, residue_BL: Tensor) -> Tensor:
+        """What each class says of the sequences' lengths (B, C): log-likelihoods, nats."""
+        length_B1 = residue_BL.sum(1, keepdim=True).clamp(min=1).float().log()
+        away_BC = (length_B1 - self.length_mean) / self.length_spread.exp()
+        return (-0.5 * away_BC**2 - self.length_spread).clamp(min=UNLIKELY)
