@@ -38,6 +38,13 @@ def in_turn(repeats: int, **ways: Callable[[], object]) -> dict[str, list[float]
     return seconds
 
 
+def processor_seconds(way: Callable[[], object]) -> float:
+    """Processor time of all threads, on which other work on the machine has little influence."""
+    started = time.process_time()
+    way()
+    return time.process_time() - started
+
+
 def compare(title: str, seconds: dict[str, list[float]], **facts: object) -> dict:
     """Print and return medians and how many times faster the first way is than each other."""
     medians = {name: statistics.median(times) for name, times in seconds.items()}

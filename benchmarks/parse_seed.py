@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 from Bio import AlignIO
 from xopen import xopen
 
-from common import ROOT, compare, in_turn, parser, write
+from common import ROOT, compare, in_turn, parser, processor_seconds, write
 from pfamformer.families.seed import Limits, parse_seed
 from pfamformer.sequences.stockholm import read_blocks
 
@@ -114,13 +113,6 @@ def biopython(path: Path) -> int:
     """All rows by Biopython."""
     with gzip.open(path, "rt") as text:
         return sum(len(alignment) for alignment in AlignIO.parse(text, "stockholm"))
-
-
-def processor_seconds(way: Callable[[], object]) -> float:
-    """Processor time of all threads, on which other work on the machine has little influence."""
-    started = time.process_time()
-    way()
-    return time.process_time() - started
 
 
 def decompress(opener: Callable, path: Path) -> None:

@@ -133,6 +133,21 @@ def test_linking_by_significant_alignments_finds_the_components_of_all_pairs(
     assert certify(domains, split, **LIMITS, **how)["leaking_pairs"] > 0
 
 
+def test_a_short_domain_needs_a_bit_for_each_residue_only(domains):
+    whole = "MKWVTFISLLFLFSSAYSRG"
+    like = "MKWVTFISLLAAFSSAYSRG"  # 18 of 20 residues: more than 20 bits, less than 60
+    sequences = [whole, like, *domains["sequence"][:2]]
+    table = pd.DataFrame({"family": "F", "sequence": sequences}).assign(id=list("abcd"))
+    limits = {**LIMITS, "min_bits": 60}
+    pairs = search(sequences[:2], sequences[:2], threads=1)
+    pairs = pairs[pairs["query"] != pairs["target"]]
+    assert pairs["bits"].between(20, 59).all() and over_threshold(pairs, **limits).all()
+    longer = pairs.assign(query_length=61, target_length=61)
+    assert not over_threshold(longer, **limits).any()
+    found = link_by_search(table, **limits, exhaustive_up_to=10, threads=1, seed=1)
+    assert found.components[0] == found.components[1]
+
+
 def test_large_families_are_linked_by_a_search_and_named(domains, hits):
     few = domains[:14]
     over = hits[over_threshold(hits, **LIMITS) & (hits["query"] < 14)]

@@ -209,8 +209,9 @@ class SplitsSettings(Settings):
         0.8, ge=0, le=1,
     )  # fmt: skip
     min_bits: float = setting(
-        "Score that the alignment must have for that ('search' only); unlike an E-value it does "
-        "not depend on the number of sequences. 0: alignments by chance count too; 40: less than "
+        "Score that the alignment must have for that ('search' only), or a bit for each residue of "
+        "the shorter domain if that is less. Unlike an E-value it does not depend on the number of "
+        "sequences. 0: alignments by chance count too; 40: less than "
         "one of them is expected among all pairs of 9,000 domains of 150 residues",
         "bits", 0.0, ge=0, le=200,
     )  # fmt: skip

@@ -25,13 +25,17 @@ from pfamformer.errors import InputError
 # E-values depend on the size of the database, so that the same pair has another one in a later
 # search. Pairs are judged by identity, coverage and bits; this bound lets every alignment through.
 ANY_EVALUE = "1e9"
+# Two short domains cannot score much; about half of their residues alike give a bit for each.
+# Chance gives two domains of twenty residues twenty bits in one pair of 2,600.
+BITS_PER_RESIDUE = 1.0
 # Targets of a query that the k-mer prefilter lets through: MMseqs2's default.
 MAX_TARGETS = 300
 Prefilter = Literal["kmer", "ungapped", "none"]
 PREFILTERS = {"kmer": 0, "ungapped": 1, "none": 2}
-_COLUMNS = "query,target,fident,qcov,tcov,nident,bits"
+_COLUMNS = "query,target,fident,qcov,tcov,nident,bits,qlen,tlen"
 _NAMES = [
     "query", "target", "identity", "query_coverage", "target_coverage", "identical", "bits",
+    "query_length", "target_length",
 ]  # fmt: skip
 
 
@@ -104,7 +108,8 @@ class Aligner:
         Returns:
             One row per pair with a local alignment: ``query`` and ``target`` (row numbers),
             ``identity`` (of aligned columns, 0–1), ``query_coverage`` and ``target_coverage``
-            (0–1), ``identical`` (residues), ``bits`` (rounded to integers by MMseqs2).
+            (0–1), ``identical`` (residues), ``bits`` (rounded to integers by MMseqs2),
+            ``query_length``, ``target_length`` (residues).
         """
         if not len(queries):
             return pd.DataFrame({name: np.zeros(0, dtype=np.int64) for name in _NAMES})
@@ -285,10 +290,14 @@ def find_neighbours(
 def over_threshold(
     pairs: pd.DataFrame, min_identity: float, min_coverage: float, min_bits: float
 ) -> pd.Series:
-    """Which alignments are similar: enough identity, coverage of *both* sequences, and score."""
+    """Which alignments are similar: enough identity, coverage of *both* sequences, and score.
+
+    Where the shorter sequence has fewer residues than ``min_bits``, a bit for each will do.
+    """
+    shorter = np.minimum(pairs["query_length"], pairs["target_length"])
     return (
         (pairs["identity"] >= min_identity)
-        & (pairs["bits"] >= min_bits)
+        & (pairs["bits"] >= np.minimum(min_bits, BITS_PER_RESIDUE * shorter))
         & (pairs["query_coverage"] >= min_coverage)
         & (pairs["target_coverage"] >= min_coverage)
     )

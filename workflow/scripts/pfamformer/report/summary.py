@@ -122,7 +122,8 @@ def similar_domains(definition: Mapping[str, Any]) -> str:
     bits = definition["min_bits"]
     return (
         f"{identity} over at least {100 * definition['min_coverage_of_both']:.0f} % of both by "
-        "local alignment, " + (f"scoring at least {bits:g} bits" if bits else "at any score")
+        "local alignment, "
+        + (f"scoring at least {bits:g} bits or one per residue" if bits else "at any score")
     )
 
 

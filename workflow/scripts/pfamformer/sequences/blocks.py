@@ -17,7 +17,7 @@ import xxhash
 from pfamformer.sequences.alphabet import TRANSLATION
 
 # Residues in a block, about: enough to make the cost of a NumPy call small, and still in the cache.
-BLOCK = 1 << 22
+BLOCK = 1 << 21
 _MASK = (1 << 64) - 1
 
 
