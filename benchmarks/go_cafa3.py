@@ -2,7 +2,7 @@
 
 python benchmarks/go_cafa3.py --ontology results/demo/sources/go/go.obo
 python benchmarks/go_cafa3.py --ontology … --start results/demo/runs/small/config.json \
-    --weights results/demo/pretrain/small/weights.safetensors --proteins 40000
+    --weights results/demo/pretrain/small/weights.safetensors --proteins 20000
 
 The folder PFAMFORMER_TEST_DATA holds go/cafa3_test_{mf,bp,cc}.tsv.gz and
 swissprot/{proteins.fasta,go.tsv}.gz.
@@ -39,12 +39,12 @@ from pfamformer.training.heads import Start
 from pfamformer.training.terms import train_terms
 
 # Development proteins, and training proteins that a term must have for the network to call it: few
-# enough to keep what is rare among forty thousand.
+# enough to keep what is rare among twenty thousand.
 DEV, MIN_PROTEINS = 600, 30
 # A small network for minutes on one core.
 NETWORK = {
     "kind": "terms", "start_from": "small", "head": "pool_mean", "head_dropout": 0.1, "epochs": 1,
-    "tokens_per_batch": 4096, "max_length": 192, "learning_rate": 1e-3, "max_proteins": 12_000,
+    "tokens_per_batch": 4096, "max_length": 128, "learning_rate": 1e-3, "max_proteins": 6_000,
 }  # fmt: skip
 # Fmax and Smin on CAFA3's no-knowledge proteins, as published for these methods.
 PUBLISHED = {

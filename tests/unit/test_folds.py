@@ -76,6 +76,13 @@ def test_alignments_are_those_of_the_training_domains_and_profiles_find_relative
     assert [len(alignment.sequences) for _, alignment in built] == [5, 5, 5]
     found = best_of(search([hmm for hmm, _ in built], parts["test"], 1), parts["test"])
     assert found["family"].tolist() == parts["test"]["family"].tolist()
+    # A part of the domains has the same hits, where E-values mean all of them.
+    hmms, key = [hmm for hmm, _ in built], ["id", "family", "score"]
+    whole = search(hmms, parts["test"], 1, second_pass=False)
+    some = parts["test"][2:6].reset_index(drop=True)
+    alone = search(hmms, some, 1, second_pass=False, database_size=len(parts["test"]))
+    expected = whole[whole["id"].isin(some["id"])].sort_values(key)[key].values.tolist()
+    assert alone.sort_values(key)[key].values.tolist() == expected
 
 
 def predictions_of(domains, stream, share, run):

@@ -89,7 +89,11 @@ def digital_block(sequences: Iterable[str]) -> DigitalSequenceBlock:
 
 
 def search(
-    hmms: Sequence[HMM], domains: pd.DataFrame, threads: int, second_pass: bool = True
+    hmms: Sequence[HMM],
+    domains: pd.DataFrame,
+    threads: int,
+    second_pass: bool = True,
+    database_size: int | None = None,
 ) -> pd.DataFrame:
     """Bit scores of every family that HMMER reports for each domain.
 
@@ -97,22 +101,22 @@ def search(
         hmms: profiles whose name is the family.
         domains: columns ``id`` and ``sequence``.
         second_pass: search what found nothing again without filters, as ``hmmsearch --max``.
+        database_size: domains that E-values mean, where these are a part of them; none: these.
 
     Returns:
         Columns ``id``, ``family``, ``score`` (bits), ``search_pass`` (1 or 2); domains without any
         hit are absent.
     """
     block = digital_block(domains["sequence"])
-    hits = list(_hits(hmms, block, threads, 1, len(block)))
+    size = database_size or len(block)
+    hits = list(_hits(hmms, block, threads, 1, size))
     found = {hit[0] for hit in hits}
     missing = [s for s in block if int(s.name) not in found]
     log.info("first pass: %d of %d domains have a hit", len(found), len(block))
     if second_pass and missing:
         rest = DigitalSequenceBlock(AMINO, missing)
         # The E-value keeps meaning the whole search: Z stays that of the first pass.
-        more = list(
-            _hits(hmms, rest, threads, 2, len(block), bias_filter=False, F1=1.0, F2=1.0, F3=1.0)
-        )
+        more = list(_hits(hmms, rest, threads, 2, size, bias_filter=False, F1=1.0, F2=1.0, F3=1.0))
         log.info("second pass: %d more have one", len({hit[0] for hit in more}))
         hits += more
     table = pd.DataFrame(hits, columns=["row", "family", "score", "search_pass"])
