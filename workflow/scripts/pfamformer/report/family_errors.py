@@ -96,7 +96,8 @@ def describe(table: pd.DataFrame) -> Item:
         text.append(
             f"{method}: {far['error']:.1f} % wrong of the {far['domains']} domains with "
             f"{100 * far['low']:.0f} to {100 * far['high']:.0f} % identity to training, "
-            f"{near['error']:.1f} % of the {near['domains']} closest."
+            f"{near['error']:.1f} % of the {near['domains']} with {100 * near['low']:.0f} to "
+            f"{100 * near['high']:.0f} %."
         )
     return Item(
         name="family_errors",

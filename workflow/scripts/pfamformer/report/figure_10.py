@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from pfamformer.analysis.distributions import size_word
 from pfamformer.report import distributions
-from pfamformer.report.items import Column, Item
+from pfamformer.report.items import Column, Item, said
 
 #: The largest entropy over 20 residues, nats.
 UNIFORM = math.log(20)
@@ -71,6 +71,14 @@ def describe(table: pd.DataFrame) -> Item:
         "1.9); the untrained network is sure of itself with and without masks.",
         columns=COLUMNS,
         rank=10,
+        **said(
+            bool(lower),
+            f"The network is surer of residues that it sees than of hidden ones (figure 10): "
+            f"median entropy {every['median']:.2f} against {masked['median']:.2f} nats, as in the "
+            "study.",
+            "The network is not surer of residues that it sees than of hidden ones (figure 10), "
+            "unlike in the study.",
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from pfamformer.analysis.calibration import BINS
 from pfamformer.analysis.distributions import cliffs_delta
 from pfamformer.evaluation.intervals import Interval
 from pfamformer.report.figures import COLOURS, INK, STYLE, plt, title
-from pfamformer.report.items import Column, Item
+from pfamformer.report.items import Column, Item, said
 
 #: The study's limits: below the first mostly wrong, above the second nearly always right.
 UNSURE, SURE = 0.2, 0.8
@@ -109,6 +109,13 @@ def describe(
             Column("accuracy", "accuracy", "interval", 3),
         ],
         rank=12,
+        **said(
+            well and excess.low <= 0,
+            f"Predictions of residues are well calibrated (figure 12): error "
+            f"{100 * error.value:.1f} %, as in the study.",
+            f"Predictions of residues are not as well calibrated as in the study (figure 12): "
+            f"error {100 * error.value:.1f} %, {lean}.",
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from pfamformer.evaluation.intervals import Interval
-from pfamformer.report.items import Column, Item
+from pfamformer.report.items import Column, Item, said
 
 
 def describe(heads: pd.DataFrame, spread: dict[str, Interval], tokens: float) -> Item:
@@ -61,4 +61,11 @@ def describe(heads: pd.DataFrame, spread: dict[str, Interval], tokens: float) ->
             Column("special", "share on special tokens", "number", 3),
         ],
         rank=13,
+        **said(
+            after.high < before.low,
+            f"Training focuses attention (figure 13), as in the study: from {before.value:.0f} to "
+            f"{after.value:.0f} of {tokens:.0f} tokens.",
+            f"Training does not focus attention (figure 13): {before.value:.0f} of {tokens:.0f} "
+            f"tokens before, {after.value:.0f} after.",
+        ),
     )

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from pfamformer.report.attention import NETWORKS
 from pfamformer.report.figures import COLOURS, INK, STYLE, plt, title
-from pfamformer.report.items import Column, Item
+from pfamformer.report.items import Column, Item, said
 from pfamformer.report.published import FIGURE_14
 
 KINDS = {"near": "near", "far": "far", "union": "all"}
@@ -156,13 +156,25 @@ def describe(table: pd.DataFrame, predicted: pd.DataFrame, structures: int) -> I
             Column("strong", "attention ≥ 0.3 on contacts %", "number", 1),
         ],
         rank=14,
+        **said(
+            _attends(trained, before),
+            "Attention finds residues in contact (figure 14), as in the study: precision of the "
+            f"best head on far contacts {trained['precision']:.1f} %, by chance {chance:.1f} %.",
+            "Attention does not find residues in contact (figure 14): precision of the best head "
+            f"on far contacts {trained['precision']:.1f} %, by chance {chance:.1f} %.",
+        ),
     )
 
 
-def _verdict(trained: pd.Series, before: pd.Series) -> str:
+def _attends(trained: pd.Series, before: pd.Series) -> bool:
+    """Whether the best head is above chance and gained more than its spread over chains."""
     gain = trained["precision"] - before["precision"]
     spread = np.nanmax([trained["precision_sd"], before["precision_sd"], 0])
-    if trained["precision"] > 2 * trained["chance"] and gain > spread:
+    return bool(trained["precision"] > 2 * trained["chance"] and gain > spread)
+
+
+def _verdict(trained: pd.Series, before: pd.Series) -> str:
+    if _attends(trained, before):
         return (
             "The study concluded that trained heads attend to residues in contact, far ones too. "
             "That holds here: the best head is above chance and above the untrained network."

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from pfamformer.analysis.embedding import Mantel
 from pfamformer.analysis.residues import BLOSUM_ORDER
 from pfamformer.report.figures import INK, STYLE, plt, title
-from pfamformer.report.items import Column, Item, p_phrase
+from pfamformer.report.items import Column, Item, p_phrase, said
 
 #: A dark shade is always "alike": distances are small there, the others large.
 _MAPS = {"Euclidean distance": "viridis"}
@@ -99,4 +99,11 @@ def describe(table: pd.DataFrame, alpha: float, draws: int) -> Item:
             Column("mantel_p", "Mantel p", "p"),
         ],
         rank=7,
+        **said(
+            bool(found),
+            f"Similar residues have similar embeddings (figure 7): Spearman with BLOSUM62 "
+            f"{cosine['spearman']:+.2f}, as the study saw.",
+            "Embeddings of residues do not follow BLOSUM62 (figure 7): Spearman "
+            f"{cosine['spearman']:+.2f}, {p_phrase(cosine['mantel_p'])}.",
+        ),
     )

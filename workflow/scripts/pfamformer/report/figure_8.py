@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from pfamformer.analysis.residues import BLOSUM_ORDER, GROUPS, group_of
 from pfamformer.report.figures import COLOURS, STYLE, plt, title
-from pfamformer.report.items import Column, Item, p_phrase
+from pfamformer.report.items import Column, Item, p_phrase, said
 
 
 def draw(projections: Mapping[str, np.ndarray]) -> Figure:
@@ -86,4 +86,10 @@ def describe(table: pd.DataFrame, alpha: float) -> Item:
             Column("p", "p", "p"),
         ],
         rank=8,
+        **said(
+            bool(tighter),
+            "Residues of one kind lie closer together in the embedding than chance (figure 8), "
+            "as the study saw.",
+            "Residues of one kind lie no closer together in the embedding than chance (figure 8).",
+        ),
     )

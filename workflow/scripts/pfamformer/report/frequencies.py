@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
 from pfamformer.report.figures import COLOURS, INK, STYLE, plt, title
-from pfamformer.report.items import Column, Item, p_phrase
+from pfamformer.report.items import Column, Item, p_phrase, said
 
 #: A residue counts as learnt once this share of its masked occurrences is predicted right.
 LEARNT = 0.05
@@ -110,6 +110,13 @@ def describe(course: pd.DataFrame) -> Item:
             Column("learnt_at", "recall 5 % at step", "number", 0),
         ],
         rank=12.5,
+        **said(
+            distance[1] < distance[0],
+            f"The network learns how common each residue is: its mean prediction is "
+            f"{100 * distance[0]:.0f} % off before training, {100 * distance[1]:.1f} % after.",
+            f"The network does not learn how common each residue is: its mean prediction is "
+            f"{100 * distance[0]:.0f} % off before training, {100 * distance[1]:.1f} % after.",
+        ),
     )
 
 

@@ -50,12 +50,13 @@ def _line(axis, rows: pd.DataFrame, x: str, y: str, best: int, colour: str, labe
 
 def describe(table: pd.DataFrame, identity: pd.DataFrame, summary: Mapping) -> Item:
     """The item of the report."""
-    text = []
+    text, leaders = [], []
     for name, long_name in NAMES.items():
         rows = table[table["ontology"] == name]
         if rows.empty:
             continue
         best = rows.loc[rows["fmax"].idxmax()]
+        leaders.append(f"{long_name} {best['method']} ({best['fmax']:.2f})")
         counts = summary["ontologies"][name]
         text.append(
             f"{long_name.capitalize()}: {counts['train']:,} training proteins, "
@@ -92,7 +93,22 @@ def describe(table: pd.DataFrame, identity: pd.DataFrame, summary: Mapping) -> I
             Column("negatives_called", "Known negatives called", digits=0),
         ],
         rank=7,
+        findings=[f"Best Fmax for Gene Ontology terms: {'; '.join(leaders)}."] if leaders else [],
+        shortfalls=_behind(table),
     )
+
+
+def _behind(table: pd.DataFrame) -> list[str]:
+    """Ontologies in which no network is above the best other method."""
+    network = table["method"].str.startswith("network")
+    if not network.any():
+        return []
+    best = {
+        side: table[network == side].groupby("ontology")["fmax"].max() for side in (True, False)
+    }
+    names = [NAMES[o] for o in NAMES if o in best[True] and best[True][o] <= best[False].get(o, 0)]
+    where = f"the best method without a network in {', '.join(names)}"
+    return [f"No network that calls GO terms is above {where}."] if names else []
 
 
 def _far(identity: pd.DataFrame) -> str:

@@ -94,6 +94,15 @@ class Item:
             raise ValueError(f"item {self.name}: unknown section {self.section!r}")
 
 
+def said(found: bool, yes: str, no: str) -> dict[str, list[str]]:
+    """Where an item's sentence belongs at the top of the page: keyword arguments of :class:`Item`.
+
+    Args:
+        found: whether what was hoped for or published is seen; decides which sentence is said.
+    """
+    return {"findings": [yes]} if found else {"shortfalls": [no]}
+
+
 def write_item(item: Item, path: str | Path) -> None:
     """Write an item; ``figure`` and ``numbers`` must lie beside ``path`` already."""
     for file in (item.figure, item.numbers):

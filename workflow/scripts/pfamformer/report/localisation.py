@@ -20,7 +20,7 @@ from pfamformer.evaluation.localisation import (
 from pfamformer.methods import FITTED, GATHERING, PROFILES
 from pfamformer.methods.outputs import places
 from pfamformer.report.figures import COLOURS, INK, STYLE, plt
-from pfamformer.report.items import Column, Item
+from pfamformer.report.items import Column, Item, said
 
 #: Overlaps (intersection over union) at which a call counts as right.
 OVERLAPS = (0.5, 0.8)
@@ -211,6 +211,22 @@ def describe(table: pd.DataFrame, slices: pd.DataFrame, settings: EvaluationSett
         numbers="localisation.tsv",
         columns=columns,
         rank=1,
+        **_short(table),
+    )
+
+
+def _short(table: pd.DataFrame) -> dict[str, list[str]]:
+    """The best tagger beside the profile HMM, in one sentence."""
+    taggers = table[table["method"] != PROFILES]
+    profile = table[table["run"] == FITTED].iloc[0]
+    if taggers.empty:
+        return {}
+    best = taggers.sort_values("f1_at_50").iloc[-1]
+    both = f"F1 {best['f1_at_50']:.1f} % and {profile['f1_at_50']:.1f} %"
+    return said(
+        best["f1_at_50_low"] > profile["f1_at_50_high"],
+        f"The tagger finds more domains on held-out proteins than the profile HMM: {both}.",
+        f"The tagger does not find more domains on held-out proteins than the profile HMM: {both}.",
     )
 
 

@@ -8,13 +8,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pfamformer.report.figures import COLOURS, STYLE, plt, title
-from pfamformer.report.items import Item, p_phrase
+from pfamformer.report.items import Item, p_phrase, said
 from pfamformer.sequences.alphabet import STANDARD
 
 # Residues that look alike stand together: hydrophobic, aromatic, polar, charged.
 ORDER = "AVILMCGPFYWHSTNQDEKR"
 # Positions between two ticks.
 EVERY = 10
+
+#: p below which attribution and conservation count as related.
+ALPHA = 0.05
 
 
 def make_table(sequence: str, change: np.ndarray, bits: np.ndarray) -> pd.DataFrame:
@@ -80,6 +83,13 @@ def describe(domain: str, family: str, run: str, rho: float, p: float, share: fl
         figure="mutation_scan.svg",
         numbers="mutation_scan.tsv",
         rank=6,
+        **said(
+            rho > 0 and p < ALPHA,
+            f"The residues that decide a family are the conserved ones (mutation scan of "
+            f"{domain}): Spearman {rho:.2f}.",
+            f"The residues that decide a family are not the conserved ones (mutation scan of "
+            f"{domain}): Spearman {rho:.2f}, {p_phrase(p)}.",
+        ),
     )
 
 

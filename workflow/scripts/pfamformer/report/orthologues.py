@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pfamformer.report.figures import COLOURS, INK, STYLE, plt, title
-from pfamformer.report.items import Column, Item
+from pfamformer.report.items import Column, Item, said
 
 HOW = {"no step": "#888888", "mean step": COLOURS[0]}
 
@@ -38,7 +38,7 @@ def draw(summary: pd.DataFrame) -> Figure:
 def describe(summary: pd.DataFrame, proteins: int, kinds: int, species: int) -> Item:
     """The report item, from :func:`pfamformer.analysis.orthologues.arithmetic`."""
     row = summary.set_index(["encoder", "step", "how"])
-    sentences = []
+    sentences, works = [], []
     for step in dict.fromkeys(summary["step"]):
         trained = row.loc[("trained Transformer", step, "mean step")]
         others = {
@@ -47,6 +47,7 @@ def describe(summary: pd.DataFrame, proteins: int, kinds: int, species: int) -> 
             "with residue composition alone": row.loc[("residue composition", step, "mean step")],
         }
         better = trained["hits_1_low"] > max(other["hits_1_high"] for other in others.values())
+        works += [step] if better else []
         compared = ", ".join(f"{100 * o['hits_1']:.1f} % {words}" for words, o in others.items())
         sentences.append(
             f"{step.capitalize()} the mean step finds its target as the nearest protein in "
@@ -81,4 +82,9 @@ def describe(summary: pd.DataFrame, proteins: int, kinds: int, species: int) -> 
             Column("hits_5", "among 5 (share)", "number", 3),
         ],
         rank=16,
+        **said(
+            bool(works),
+            f"Embedding arithmetic works {' and '.join(works)}, above every control.",
+            "Embedding arithmetic finds its target no more often than the controls.",
+        ),
     )

@@ -19,7 +19,7 @@ import pandas as pd
 from pfamformer.families.similarity import mmseqs_binary
 from pfamformer.report.items import SECTIONS, Item, cells, read_item, sections
 from pfamformer.report.published import TABLE_3_FAMILIES
-from pfamformer.report.summary import similar_domains, summarise
+from pfamformer.report.summary import SHOWN, similar_domains, summarise
 from pfamformer.report.table_3 import REFERENCE
 from pfamformer.sources.wheels import WHEELS
 
@@ -103,6 +103,7 @@ def make_page(folder: Path, items: Sequence[Path], template: Path, options: str)
     }
     return environment.get_template(template.name).render(
         project=project,
+        shown=SHOWN,
         summary=summarise(
             project,
             families,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from pfamformer.report.attention import NETWORKS
 from pfamformer.report.figures import COLOURS, STYLE, plt
-from pfamformer.report.items import Column, Item
+from pfamformer.report.items import Column, Item, said
 
 CONTROLS = {"residue alone": (COLOURS[1], (4, 2)), "most frequent state": (COLOURS[2], (1, 1.5))}
 
@@ -86,4 +86,13 @@ def describe(table: pd.DataFrame, chains: int) -> Item:
             Column("accuracy", "accuracy (share)", "interval", 3),
         ],
         rank=14.5,
+        **said(
+            bool(holds),
+            f"Hidden states hold secondary structure in linear form: "
+            f"{100 * best['trained']['accuracy']:.1f} % of residues, {100 * bar:.1f} % by the best "
+            "control.",
+            f"Hidden states hold no more secondary structure in linear form than the controls: "
+            f"{100 * best['trained']['accuracy']:.1f} % of residues, {100 * bar:.1f} % by the best "
+            "control.",
+        ),
     )

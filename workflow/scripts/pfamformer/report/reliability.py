@@ -93,9 +93,10 @@ def describe(table: pd.DataFrame, drawn: str) -> Item:
         "probability means what it says. b: confidence of right and of wrong answers. The "
         "temperature is fitted on the development part, everything shown is the test part.",
         text=[
-            f"{drawn} is {state}: the best temperature is {row['temperature']:.2f}. It takes "
-            f"the expected calibration error from {row['ece']:.1f} to {row['ece_scaled']:.1f} % "
-            f"and the loss from {row['loss']:.2f} to {row['loss_scaled']:.2f} nats."
+            f"{drawn} is {state}: the temperature fitted on the development part is "
+            f"{row['temperature']:.2f}. On the test part it takes the expected calibration error "
+            f"from {row['ece']:.1f} to {row['ece_scaled']:.1f} % and the loss from "
+            f"{row['loss']:.2f} to {row['loss_scaled']:.2f} nats."
         ],
         figure="reliability.svg",
         numbers="reliability.tsv",
@@ -108,4 +109,8 @@ def describe(table: pd.DataFrame, drawn: str) -> Item:
             Column("loss_scaled", "with temperature, nats", digits=2),
         ],
         rank=2,
+        findings=[
+            f"Family probabilities of {drawn} are off by {row['ece_scaled']:.1f} % on average, at "
+            "the fitted temperature (expected calibration error)."
+        ],
     )

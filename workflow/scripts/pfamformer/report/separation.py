@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pfamformer.report.figures import COLOURS, INK, STYLE, plt, title
-from pfamformer.report.items import Column, Item
+from pfamformer.report.items import Column, Item, said
 
 #: Encoders in the order of the figure.
 TRAINED, UNTRAINED = "trained Transformer", "untrained Transformer"
@@ -79,4 +79,13 @@ def describe(table: pd.DataFrame, domains: int, families: int) -> Item:
             Column("silhouette", "silhouette", "number", 3),
         ],
         rank=15,
+        **said(
+            bool(beyond),
+            f"Embeddings tell families apart without training for it: "
+            f"{100 * row.loc[TRAINED]['accuracy']:.1f} % by the nearest domain, "
+            f"{100 * plain['accuracy']:.1f} % by residue composition alone.",
+            f"Embeddings tell families apart no better than residue composition: "
+            f"{100 * row.loc[TRAINED]['accuracy']:.1f} % by the nearest domain, "
+            f"{100 * plain['accuracy']:.1f} % by composition.",
+        ),
     )

@@ -19,6 +19,10 @@ from pfamformer.report.items import Item, p_value
 
 # An interval wider than this many percentage points hides most differences between methods.
 _WIDE = 10
+#: Sentences of each list that the page shows at once; the others are folded.
+SHOWN = 5
+#: Items whose sentences come first, the most important one first; the others in the page's order.
+_FIRST = ("table_3", "localisation", "go_baselines", "table_4", "figure_14", "table_1", "figure_7")
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,13 @@ def summarise(
         items: everything that the page shows.
     """
     ran = table[table["accuracy"].notna()]
-    items = list(items)
+    items = sorted(
+        items, key=lambda item: _FIRST.index(item.name) if item.name in _FIRST else len(_FIRST)
+    )
     return Summary(
         list(_what_was_run(project, families, leakage, pretraining)),
         [
-            *_split(leakage), *_pretraining(pretraining, losses), *_families(ran), *_gains(gains),
+            *_split(leakage), *_families(ran), *_gains(gains), *_pretraining(pretraining, losses),
             *(text for item in items for text in item.findings),
         ],
         [

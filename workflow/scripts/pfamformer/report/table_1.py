@@ -83,7 +83,7 @@ def describe(table: pd.DataFrame, corpora: dict[str, str]) -> Item:
         table: of :func:`make_table`.
         corpora: what each run read.
     """
-    text = []
+    text, reached, missed = [], [], []
     for run, found in table[table["network"] == "trained"].groupby("run", sort=False):
         parts = [
             f"{row.sequences}: loss {row.loss:.2f} ({row.loss_low:.2f}–{row.loss_high:.2f}), "
@@ -92,6 +92,7 @@ def describe(table: pd.DataFrame, corpora: dict[str, str]) -> Item:
         ]
         best = found.iloc[0]
         reaches = best["loss_low"] <= TABLE_1["loss"]
+        (reached if reaches else missed).append(f"{run} {best['loss']:.2f}")
         text.append(
             f"{run} ({corpora[run].replace('_', ' ')}): {'; '.join(parts)}. The study's loss is "
             f"{TABLE_1['loss']} on its sub-sample of Pfam; "
@@ -122,4 +123,11 @@ def describe(table: pd.DataFrame, corpora: dict[str, str]) -> Item:
             *(Column(name, label, "interval", 2) for name, label in MEASURES.items()),
         ],
         rank=1,
+        findings=_loss_sentence("reach", reached),
+        shortfalls=_loss_sentence("do not reach", missed),
     )
+
+
+def _loss_sentence(verb: str, runs: list[str]) -> list[str]:
+    known = f"the study's loss of {TABLE_1['loss']} nats at hidden residues (table 1)"
+    return [f"These runs {verb} {known}: {', '.join(runs)}."] if runs else []

@@ -15,7 +15,7 @@ from pfamformer.command import log
 from pfamformer.config import EvaluationSettings
 from pfamformer.evaluation.intervals import bootstrap_ratio
 from pfamformer.methods.network import method_name
-from pfamformer.report.items import Column, Item
+from pfamformer.report.items import Column, Item, said
 from pfamformer.report.published import TABLE_2
 from pfamformer.sequences.alphabet import encode
 from pfamformer.training.batches import collate
@@ -122,7 +122,7 @@ def describe(table: pd.DataFrame) -> Item:
     """The report item."""
     majority = table[table["method"] == MAJORITY].iloc[0]
     read = table[table["method"] != MAJORITY]
-    text = "No network was fine-tuned in this configuration."
+    text, short = "No network was fine-tuned in this configuration.", {}
     if not read.empty:
         best = read.iloc[0]
         above = best["accuracy_low"] > majority["accuracy"]
@@ -137,6 +137,13 @@ def describe(table: pd.DataFrame) -> Item:
                 else "not more, as the study found: a classifier of domains does not tell where "
                 "they are."
             )
+        )
+        short = said(
+            bool(above),
+            f"Reading a classifier locates domains better than the majority class (table 2): "
+            f"{best['accuracy']:.1f} % of residues, {majority['accuracy']:.1f} %.",
+            f"Reading a classifier does not locate domains (table 2): {best['accuracy']:.1f} % of "
+            f"residues, {majority['accuracy']:.1f} % by the majority class; as in the study.",
         )
     return Item(
         name="table_2",
@@ -156,4 +163,5 @@ def describe(table: pd.DataFrame) -> Item:
             Column("published", "published, %", digits=0),
         ],
         rank=0,
+        **short,
     )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from pfamformer.evaluation.intervals import Interval
 from pfamformer.report.attention import mean_over_sequences
-from pfamformer.report.items import Column, Item
+from pfamformer.report.items import Column, Item, said
 from pfamformer.report.published import TABLE_5
 
 
@@ -88,4 +88,11 @@ def describe(table: pd.DataFrame) -> Item:
             Column("published", "published norm", "number", 3),
         ],
         rank=13.5,
+        **said(
+            bool(after["asymmetry_low"] > before["asymmetry_high"]),
+            f"Training makes attention less symmetric (table 5), as in the study: asymmetry "
+            f"{before['asymmetry']:.2f} before, {after['asymmetry']:.2f} after.",
+            "Training does not make attention less symmetric (table 5): asymmetry "
+            f"{before['asymmetry']:.2f} before, {after['asymmetry']:.2f} after.",
+        ),
     )

@@ -75,4 +75,8 @@ def describe(table: pd.DataFrame, summary: Mapping) -> Item:
             Column("published_share", "%", digits=2),
         ],
         rank=6,
+        findings=[
+            f"Identical sequences rarely differ in their annotation (table 6): at most "
+            f"{worst['differing_share']:.2f} % of the proteins, in {worst['ontology']}."
+        ],
     )

@@ -55,6 +55,13 @@ def describe(table: pd.DataFrame, fmax: pd.DataFrame) -> Item:
             Column("published", "Published, %", digits=2),
         ],
         rank=7.5,
+        findings=[
+            "Called terms have their ancestors called too (table 7), at the worst threshold: "
+            + "; ".join(f"{value:.1f} % ({method})" for method, value in lowest.dropna().items())
+            + "."
+        ]
+        if lowest.notna().any()
+        else [],
     )
 
 
