@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
-from pfamformer.report.items import Item
+from pfamformer.report.items import Item, said
 from pfamformer.report.page import with_own_ids
 from pfamformer.report.summary import best_network, summarise
 from pfamformer.report.table_3 import COLUMNS, describe
@@ -84,8 +84,8 @@ def test_other_numbers_other_sentences(changes, where, text):
 
 
 def test_what_is_not_there_is_not_said():
-    said = summary(table=TABLE.iloc[:1], runs=("a_seed1", "a_seed2"), loss=math.nan)
-    everything = "\n".join(said.findings + said.shortfalls)
+    found = summary(table=TABLE.iloc[:1], runs=("a_seed1", "a_seed2"), loss=math.nan)
+    everything = "\n".join(found.findings + found.shortfalls)
     assert "best network" not in everything and "perplexity" not in everything
     assert "trained once" not in everything
     assert best_network(TABLE.iloc[:1]) is None
@@ -93,8 +93,17 @@ def test_what_is_not_there_is_not_said():
 
 def test_items_bring_their_own_sentences():
     item = Item("x", "data", "T", "C", findings=["It is so."], shortfalls=["It is not so."])
-    said = summary(items=[item])
-    assert said.findings[-1] == "It is so." and said.shortfalls[-1] == "It is not so."
+    found = summary(items=[item])
+    assert found.findings[-1] == "It is so." and found.shortfalls[-1] == "It is not so."
+
+
+def test_a_sentence_stands_where_its_numbers_put_it():
+    assert said(True, "seen", "not seen") == {"findings": ["seen"]}
+    assert said(False, "seen", "not seen") == {"shortfalls": ["not seen"]}
+    late = Item("figure_9", "analyses", "t", "c", findings=["late"])
+    early = Item("localisation", "locations", "t", "c", findings=["early"])
+    found = summary(items=[late, early]).findings
+    assert found.index("early") < found.index("late")
 
 
 def test_ids_of_two_figures_do_not_meet():
