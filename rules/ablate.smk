@@ -40,11 +40,17 @@ rule compare_runs:
         ),
         replicates=lambda wildcards: json.dumps(
             {
-                name: PROJECT.replicates(name)
+                name: PROJECT.trained(name)
                 for ablation in [PROJECT.ablations[wildcards.ablation]]
                 for name in (ablation.base, *ablation.runs)
             }
         ),
+        combined=lambda wildcards: [
+            name
+            for ablation in [PROJECT.ablations[wildcards.ablation]]
+            for name in (ablation.base, *ablation.runs)
+            if name in COMBINATIONS
+        ],
         results=lambda wildcards, output: str(Path(output.item).parents[2]),
         project=PROJECT.project,
         bootstrap=PROJECT.evaluation.bootstrap,
@@ -52,6 +58,6 @@ rule compare_runs:
         seed=PROJECT.seed,
     shell:
         "python {input.code[0]} --name {wildcards.ablation} --settings {params.settings:q}"
-        " --replicates {params.replicates:q} --results {params.results}"
+        " --replicates {params.replicates:q} --combined {params.combined} --results {params.results}"
         " --project {params.project} --bootstrap {params.bootstrap}"
         " --confidence {params.confidence} --seed {params.seed} --output {output.numbers} 2> {log}"

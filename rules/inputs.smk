@@ -37,12 +37,18 @@ def ablation_runs(wildcards):
     """The files of all runs of a comparison; those of other projects must be there already."""
     ablation = PROJECT.ablations[wildcards.ablation]
     files = ("predictions.parquet", "summary.json", "metrics.tsv")
-    chosen = [run for name in (ablation.base, *ablation.runs) for run in PROJECT.replicates(name)]
+    names = (ablation.base, *ablation.runs)
+    chosen = sorted({run for name in names for run in PROJECT.trained(name)})
     starts = sorted({FINETUNE[run].start_from for run in chosen} & set(PRETRAIN))
     splits = sorted({FINETUNE[run].split for run in chosen})
     return {
         "runs": expand(f"{RESULTS}/finetune/{{run}}/{{file}}", run=chosen, file=files),
         "starts": expand(f"{RESULTS}/pretrain/{{run}}/{{file}}", run=starts, file=files[1:]),
+        "combined": [
+            f"{RESULTS}/combinations/{name}/predictions.parquet"
+            for name in names
+            if name in COMBINATIONS
+        ],
         "splits": expand(f"{RESULTS}/splits/{{split}}/split.parquet", split=splits),
         "settings": expand(f"{RESULTS}/runs/{{run}}/config.json", run=[*chosen, *starts]),
         "others": [

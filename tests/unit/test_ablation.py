@@ -13,7 +13,7 @@ from pfamformer.errors import InputError
 from pfamformer.evaluation.ablation import COLUMNS, make_table, training_seconds
 from pfamformer.evaluation.classification import unpaired_difference
 from pfamformer.report.ablation import describe, draw
-from pfamformer.tables import write_table
+from pfamformer.tables import read_table, write_table
 
 OVERLAYS = sorted((ROOT / "config" / "ablations").glob("*.yaml"))
 SETTINGS = EvaluationSettings(bootstrap=300)
@@ -23,7 +23,7 @@ SETTINGS = EvaluationSettings(bootstrap=300)
 @pytest.mark.parametrize("below", [(), ("tiny.yaml",), ("full.yaml",)], ids=str)
 def test_every_overlay_resolves_and_only_names_runs(overlay, below):
     content = yaml.safe_load(overlay.read_text())
-    assert set(content) <= {"ablations", "runs"}
+    assert set(content) <= {"ablations", "combinations", "runs"}
     project = resolve(merged("config.yaml", *below, f"ablations/{overlay.name}"))
     assert overlay.stem in project.ablations
     plain = resolve(merged("config.yaml", *below))
@@ -218,3 +218,27 @@ def test_seconds_of_a_resumed_run_add_up():
          "tokens_per_second": [10.0, math.nan, 100.0]}
     )  # fmt: skip
     assert training_seconds(metrics) == pytest.approx(12)
+
+
+def test_a_combination_costs_all_its_members_and_pretraining_once(tmp_path, stream):
+    split = pd.DataFrame(
+        {"id": [f"d{i}" for i in range(40)], "family": "F", "component": range(40),
+         "part": "test", "nearest_train_identity": 0.0}
+    )  # fmt: skip
+    rights = [stream.random(40) < 0.5 for _ in range(2)]
+    for run, right in zip(("one", "two"), rights, strict=True):
+        write_run(tmp_path, "p", run, right, split)
+    folder = tmp_path / "p" / "combinations" / "both"
+    folder.mkdir(parents=True)
+    predictions = read_table("predictions", tmp_path / "p/finetune/one/predictions.parquet")
+    predictions["predicted"] = np.where(rights[0] | rights[1], "F", "")
+    write_table(predictions, "predictions", folder / "predictions.parquet")
+    table = make_table(
+        tmp_path, "p", AblationSettings(question="?", base="one", runs=["both"]),
+        {"one": ["one"], "both": ["one", "two"]}, SETTINGS, 1, ["both"],
+    ).set_index("run")  # fmt: skip
+    assert table.loc["both", "accuracy"] == pytest.approx(100 * (rights[0] | rights[1]).mean())
+    assert table.loc["both", "hours"] == pytest.approx(2 * table.loc["one", "hours"])
+    pretraining = table["pretraining_hours"]
+    assert pretraining["both"] == pytest.approx(pretraining["one"]) and pretraining["one"] > 0
+    assert table.loc["both", "parameters"] == 14 and "members" in table.loc["both", "differs"]

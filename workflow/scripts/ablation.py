@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--name", required=True, help="name of the ablation")
     parser.add_argument("--settings", required=True, type=json.loads, help="its section, as JSON")
     parser.add_argument("--replicates", required=True, type=json.loads, help="run → runs, as JSON")
+    parser.add_argument("--combined", nargs="*", default=[], help="names that are combinations")
     parser.add_argument("--results", required=True, type=Path, help="folder of all projects")
     parser.add_argument("--project", required=True)
     parser.add_argument("--bootstrap", type=int, required=True)
@@ -34,6 +35,7 @@ def main() -> None:
         arguments.replicates,
         settings,
         arguments.seed,
+        arguments.combined,
     )
     with atomic_path(arguments.output) as temporary:
         table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")

@@ -751,7 +751,7 @@ class AnnotateSettings(Settings):
 
 
 class AblationSettings(Settings):
-    """Fine-tuning runs that are compared with a base run."""
+    """Fine-tuning runs, or combinations of them, that are compared with a base run."""
 
     question: str = setting("What the comparison answers; its title", max_length=120, min_length=1)
     base: Name = setting("Run that the others are compared with")
@@ -929,6 +929,10 @@ class Project(Settings):
         """The members of a combination, runs with seeds as all their repetitions."""
         names = self.combinations[combination].members
         return [found for name in names for found in self.replicates(name) or [name]]
+
+    def trained(self, name: str) -> list[str]:
+        """The runs behind a run, its repetitions, or a combination."""
+        return self.members(name) if name in self.combinations else self.replicates(name)
 
     def embedded(self) -> dict[str, tuple[str, str]]:
         """Neighbour methods by embedding: name → (run, ``per_family`` or ``per_instance``)."""
@@ -1195,7 +1199,7 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
         problems += _combination_problems(name, project, given_runs)
     for name, ablation in project.ablations.items():
         for run in [ablation.base, *ablation.runs]:
-            chosen = project.replicates(run)
+            chosen = project.trained(run)
             if not chosen and _given(run, given_runs):
                 continue  # it was given, with problems of its own
             if not chosen or not set(chosen) <= set(finetuning):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,23 @@ class Candidate:
             start.append(Training.read(folder, "pretrain", begins) if begins else None)
         return cls(name, tables, fine, start)
 
+    @classmethod
+    def combined(cls, results: Path, project: str, name: str, members: Sequence[str]) -> Candidate:
+        """Read a combination: its own predictions, the cost of all that was trained for it."""
+        each = cls.read(results, name, [f"{project}/{run}" for run in members])
+        folder = results / project
+        path = folder / "combinations" / name / "predictions.parquet"
+        split = read_table("split", folder / "splits" / "clustered" / "split.parquet")
+        table = correct(read_table("predictions", path), split, str(path))
+        # Members may share one pretraining, which is paid for once.
+        begins = {
+            fine.settings["start_from"]: start
+            for fine, start in zip(each.fine, each.start, strict=True)
+            if start is not None
+        }
+        fine = _together(each.fine, {"members": ", ".join(members)})
+        return cls(name, [table], [fine], [_together([*begins.values()], {}) if begins else None])
+
     @property
     def right(self) -> pd.DataFrame:
         """Columns of :func:`correct`; ``right`` is the mean over repetitions."""
@@ -130,6 +147,18 @@ class Candidate:
         return found
 
 
+def _together(trainings: Sequence[Training], more: dict[str, Any]) -> Training:
+    """Several trainings as one: settings of the first, cost of all."""
+    first = trainings[0]
+    return replace(
+        first,
+        settings=first.settings | more,
+        parameters=sum(t.parameters for t in trainings),
+        residues=sum(t.residues for t in trainings),
+        hours=sum(t.hours for t in trainings),
+    )
+
+
 def make_table(
     results: Path,
     project: str,
@@ -137,12 +166,14 @@ def make_table(
     replicates: Mapping[str, Sequence[str]],
     settings: EvaluationSettings,
     seed: int,
+    combined: Sequence[str] = (),
 ) -> pd.DataFrame:
     """One row per run, the base first; accuracies and differences in per cent.
 
     Args:
         results: folder with one folder per project.
         replicates: per run of this project, the runs behind its name.
+        combined: names that are combinations of the runs behind them.
 
     Returns:
         Columns as in ``docs/tables.md``. ``delta`` is the accuracy minus that of the base run, with
@@ -157,7 +188,12 @@ def make_table(
         for name in dict.fromkeys([ablation.base, *ablation.runs])
     }
     names |= {name: [name] for name in ablation.compare_with}
-    candidates = [Candidate.read(results, name, runs) for name, runs in names.items()]
+    candidates = [
+        Candidate.combined(results, project, name, replicates[name])
+        if name in combined
+        else Candidate.read(results, name, runs)
+        for name, runs in names.items()
+    ]
     rows = [_row(found, candidates[0], settings, seed) for found in candidates]
     return pd.DataFrame(rows, columns=COLUMNS)
 
