@@ -1,10 +1,13 @@
 import gzip
 
+import numba
 import numpy as np
 import pytest
 from Bio import AlignIO, SeqIO
+from numba.core import caching
 
 from conftest import random_sequence
+from pfamformer.compiled import compiled
 from pfamformer.errors import InputError
 from pfamformer.sequences.alphabet import encode
 from pfamformer.sequences.fasta import read_fasta, write_fasta
@@ -134,3 +137,15 @@ def test_changed_shard_is_noticed(tmp_path):
     tokens.write_bytes(b"")
     with pytest.raises(InputError, match="0 bytes, the index says 10"):
         TokenShards(tmp_path)
+
+
+def test_functions_are_compiled_where_no_folder_can_be_written(monkeypatch):
+    # Numba asks these for a folder; in a read-only container without a home none has one.
+    monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
+    with pytest.raises(RuntimeError, match="no locator available"):
+        numba.njit(cache=True)(divmod_of)
+    assert compiled(divmod_of)(17, 5) == (3, 2)
+
+
+def divmod_of(a, b):
+    return a // b, a % b

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numba
 import numpy as np
 
+from pfamformer.compiled import compiled
 from pfamformer.sequences.alphabet import TRANSLATION
 from pfamformer.sequences.blocks import Block, offsets_of
 
@@ -97,7 +97,7 @@ class _Words:
         )  # fmt: skip
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _find(
     words, tokens, offsets, found, step, bits, bits_shift, first, following, chain_shift, known,
     domains, domain_offsets,
@@ -124,7 +124,7 @@ def _find(
                     break
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _stands_at(tokens, start, domains, offsets, domain):
     for place in range(offsets[domain], offsets[domain + 1]):
         if tokens[start] != domains[place]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import numba
 import numpy as np
 import pyarrow as pa
 
+from pfamformer.compiled import compiled
 from pfamformer.families.domains import Domain
 from pfamformer.sequences.alphabet import RESIDUES, STANDARD
 from pfamformer.sequences.stockholm import BLOCK_BYTES
@@ -103,7 +103,7 @@ def _strings(buffer: np.ndarray, offsets: np.ndarray) -> pa.StringArray:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _read(
     text, begin, minimum, max_ambiguous, letters,
     proteins, places, residues, numbers, count, accessions,
@@ -164,7 +164,7 @@ def _read(
     return used
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _markup(text, position, size, used, known, accessions):
     """Read a ``#=`` line; returns the accessions known and the next line, or -1 if in doubt."""
     if position + 5 > size or text[position + 1] != ord("=") or text[position + 2] != ord("G"):
@@ -191,7 +191,7 @@ def _markup(text, position, size, used, known, accessions):
     return known, _line_end(text, stop, size) + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _line_end(text, position, size):
     # Sixteen bytes without a branch are one vector instruction.
     while position + 16 <= size:
@@ -206,7 +206,7 @@ def _line_end(text, position, size):
     return position
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _word(text, position, size):
     """Behind a word: at the next space, control character or character beyond ASCII."""
     while position < size and _SPACE < text[position] < 127:
@@ -214,14 +214,14 @@ def _word(text, position, size):
     return position
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _skip_spaces(text, position, size):
     while position < size and text[position] == _SPACE:
         position += 1
     return position
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _last_slash(text, first, last):
     for position in range(last - 1, first - 1, -1):
         if text[position] == _SLASH:
@@ -229,7 +229,7 @@ def _last_slash(text, first, last):
     return -1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _coordinates(text, position, stop):
     """Two whole numbers without leading zeros around a hyphen; (-1, -1) if it is anything else."""
     start = number = digits = 0
@@ -249,7 +249,7 @@ def _coordinates(text, position, stop):
     return (start, number) if start and digits else (-1, -1)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _equal(text, name, stop, accession):
     if accession[1] - accession[0] != stop - name:
         return False
@@ -259,7 +259,7 @@ def _equal(text, name, stop, accession):
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _is_versioned(text, first, last):
     """Whether it ends in a dot and digits behind something else."""
     position = last
@@ -271,7 +271,7 @@ def _is_versioned(text, first, last):
     )  # fmt: skip
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _copy(text, first, last, into, at):
     for position in range(first, last):
         into[at] = text[position]
@@ -279,7 +279,7 @@ def _copy(text, first, last, into, at):
     return at
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _has_copies(proteins, places, numbers, count, used):
     """Whether two rows may have the same protein and place: their 64-bit hashes are equal."""
     hashes = np.empty(used, np.uint64)

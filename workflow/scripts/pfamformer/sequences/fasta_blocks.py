@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numba
 import numpy as np
 from xopen import xopen
 
+from pfamformer.compiled import compiled
 from pfamformer.errors import InputError
 from pfamformer.sequences.alphabet import TRANSLATION
 from pfamformer.sequences.blocks import BLOCK, Block
@@ -72,7 +72,7 @@ def _parse(text: bytes) -> Block:
     return Block(tokens[: offsets[-1]].tobytes(), offsets)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _read_records(text, table, tokens, offsets):
     """Tokens of the lines that are no headers; returns the number of records.
 
