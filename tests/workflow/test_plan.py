@@ -52,6 +52,19 @@ def test_every_ablation_can_be_planned(copy, overlay):
     assert f"results/demo/ablations/{overlay}.tsv" in planned.stdout + planned.stderr
 
 
+@pytest.mark.parametrize(
+    ("overlay", "target", "source"),
+    [("remote_homology", "table_4", "tape_partial.tsv.gz"),
+     ("secondary_structure", "tape", "secondary_structure")],
+)  # fmt: skip
+def test_tasks_of_overlays_can_be_planned(copy, overlay, target, source):
+    (copy / "data" / source).mkdir(parents=True, exist_ok=True)
+    planned = snakemake(copy, target, "-n", "--configfile", f"config/{overlay}.yaml")
+    assert planned.returncode == 0, planned.stderr[-2000:]
+    table = f"results/{overlay}/tables/{target}.tsv"
+    assert table in planned.stdout + planned.stderr
+
+
 def test_full_plan_is_short(copy):
     planned = snakemake(copy, "-n", "--configfile", "config/full.yaml")
     total, *_ = re.findall(r"^total\s+(\d+)$", planned.stdout + planned.stderr, re.M)

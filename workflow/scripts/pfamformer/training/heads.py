@@ -18,7 +18,7 @@ from pfamformer.training.loop import train
 from pfamformer.training.metrics import Metrics
 from pfamformer.training.objectives import Objective
 from pfamformer.training.optimizers import make_optimizer
-from pfamformer.training.runs import encoder_weights
+from pfamformer.training.runs import encoder_weights, prepare_encoder
 from pfamformer.training.state import StateFolder, digest_of
 
 
@@ -53,7 +53,7 @@ def fit(
     """
     if start is not None:
         model.encoder.load_state_dict(encoder_weights(start.settings, start.weights))
-        model.encoder.checkpointing = settings.activation_checkpointing
+        prepare_encoder(model.encoder, settings)
     model.encoder.requires_grad_(settings.encoder_rate > 0)
     model.to(device)
     rows = InMemory([encode(s) for s in sequences])

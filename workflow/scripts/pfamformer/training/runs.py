@@ -155,7 +155,7 @@ def pretrain(
     if isinstance(objective, ReplacedTokens):
         objective.equip(model)
     model.to(device)
-    _prepare_encoder(model.encoder, settings)
+    prepare_encoder(model.encoder, settings)
     files = [corpus / part / "index.json" for part in ("train", "valid")]
     files += weight_files(settings.esm2) if settings.esm2 else []
     files += [teacher.weights] if teacher and teacher.weights else []
@@ -201,7 +201,7 @@ def pretrain(
     finish(output, metrics, summary, state)
 
 
-def _prepare_encoder(encoder: Encoder, settings: TrainingSettings) -> None:
+def prepare_encoder(encoder: Encoder, settings: TrainingSettings) -> None:
     """How its layers are computed."""
     encoder.checkpointing = settings.activation_checkpointing
     if settings.compile:
@@ -375,7 +375,7 @@ def _start_from(model: Classifier, start: Trained, settings: FinetuneSettings) -
     """Put a pretrained encoder in, and its token head where that goes on learning."""
     pretrained = start.model()
     model.encoder.load_state_dict(pretrained.encoder.state_dict())
-    _prepare_encoder(model.encoder, settings)
+    prepare_encoder(model.encoder, settings)
     # A frozen encoder needs no gradients: nothing is computed backwards through it.
     model.encoder.requires_grad_(settings.encoder_rate > 0)
     if settings.mlm_weight:

@@ -125,7 +125,8 @@ def train_task(
     started = time.monotonic()
     metrics, state = fit(
         model, task.objective, training["sequence"].tolist(), settings, start, state_folder,
-        {"rows": digest_of_ids(training["id"])}, team, device, whole=task.whole,
+        {"rows": digest_of_ids(training["id"]), "labels": _labels(training)}, team, device,
+        whole=task.whole,
     )  # fmt: skip
     if not team.leads:
         return
@@ -140,6 +141,10 @@ def train_task(
     write_table(_answers(model, task, held_out, settings), "task", output / "answers.parquet")
     summary = summary_of(model, settings, metrics, team, threads, seconds)
     finish(output, metrics, summary | {"training_rows": len(training)}, state)
+
+
+def _labels(training: pd.DataFrame) -> str:
+    return digest_of_ids(training["label"] + training["value"].astype(str))
 
 
 def _answers(

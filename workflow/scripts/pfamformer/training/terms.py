@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import torch
+from scipy.sparse import csr_matrix
 
 from pfamformer.config import TermsSettings
 from pfamformer.methods.term_network import predict, training_proteins
 from pfamformer.model.terms import TermClassifier, sparse
 from pfamformer.tables import TableWriter
 from pfamformer.tasks.go import GoTask
-from pfamformer.tasks.term_targets import conditions_of, log_odds, truth_of
+from pfamformer.tasks.term_targets import Conditions, conditions_of, log_odds, truth_of
 from pfamformer.training.device import hash_of, prepare_device
 from pfamformer.training.distributed import join_team
 from pfamformer.training.heads import Start, fit
@@ -46,7 +49,7 @@ def train_terms(
     started = time.monotonic()
     metrics, state = fit(
         model, Terms(truth, conditions), training["sequence"].tolist(), settings, start,
-        state_folder, {"proteins": digest_of_ids(training["protein"])}, team, device,
+        state_folder, about_of(training["protein"], conditions, truth), team, device,
     )  # fmt: skip
     if not team.leads:
         return
@@ -68,3 +71,13 @@ def train_terms(
         output, metrics,
         summary | {"terms": len(conditions.terms), "training_proteins": len(training)}, state,
     )  # fmt: skip
+
+
+def about_of(proteins: pd.Series, conditions: Conditions, truth: csr_matrix) -> dict[str, str]:
+    """What a training state must share with the run that continues it."""
+    facts = hashlib.sha256(truth.indptr.tobytes() + truth.indices.tobytes()).hexdigest()
+    return {
+        "proteins": digest_of_ids(proteins),
+        "terms": digest_of_ids(pd.Series(conditions.terms)),
+        "annotations": facts[:16],
+    }
