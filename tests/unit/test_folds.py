@@ -117,6 +117,16 @@ def test_table_4_has_the_accuracies_of_scikit_learn(task, stream):
     assert lstm["fold"] == 26 and lstm.drop("fold").isna().all()
     item = describe(table)
     assert len(cells(item, table)) == 6 and len(item.text) == 3
+    assert item.findings == item.shortfalls == []  # nothing but trained networks to compare
+    rows = [
+        ["fold", method, run, 9, 3, 1, value, value, value, np.nan, np.nan]
+        for method, run, value in (("LSTM", "a", 12.0), ("top-pick pHMM", "profile_hmm", 30.0))
+    ]
+    behind = describe(pd.DataFrame(rows, columns=table.columns))
+    assert behind.shortfalls == [
+        "No network leads in remote homology: 12.0 % of domains get their fold from LSTM, 30.0 % "
+        "from top-pick pHMM (table 4, fold holdout)."
+    ]
     with pytest.raises(InputError, match="predictions for 9 domains"):
         make_table([tables[0][1:]], ["x"], holdout, settings, 1)
 

@@ -10,7 +10,8 @@ import pandas as pd
 from pfamformer.config import EvaluationSettings
 from pfamformer.errors import InputError
 from pfamformer.evaluation.intervals import bootstrap_ratio
-from pfamformer.report.items import Column, Item
+from pfamformer.methods import BASELINES
+from pfamformer.report.items import Column, Item, said
 from pfamformer.report.published import TABLE_4
 from pfamformer.tasks.folds import HOLDOUTS
 
@@ -119,4 +120,24 @@ def describe(table: pd.DataFrame) -> Item:
             Column("published", "Published, %", digits=1),
         ],
         rank=4,
+        **_sentence(table),
     )
+
+
+def _sentence(table: pd.DataFrame) -> dict[str, list[str]]:
+    """What the top of the page says: whether a network leads on the most difficult holdout."""
+    if table.empty:
+        return {}
+    rows = table[table["holdout"] == table["holdout"].iloc[0]]
+    trained = ~rows["run"].isin(BASELINES)
+    if trained.all() or not trained.any():
+        return {}
+    network, other = (
+        rows[side].loc[rows[side]["accuracy"].idxmax()] for side in (trained, ~trained)
+    )
+    shown = (
+        f"{network['accuracy']:.1f} % of domains get their fold from {network['method']}, "
+        f"{other['accuracy']:.1f} % from {other['method']} (table 4, {network['holdout']} holdout)."
+    )
+    ahead = network["accuracy"] > other["accuracy"]
+    return said(ahead, f"Remote homology: {shown}", f"No network leads in remote homology: {shown}")

@@ -144,7 +144,8 @@ def train_task(
 
 
 def _labels(training: pd.DataFrame) -> str:
-    return digest_of_ids(training["label"] + training["value"].astype(str))
+    pairs = zip(training["label"], training["value"], strict=True)
+    return digest_of_ids(pd.Series([f"{label} {value}" for label, value in pairs]))
 
 
 def _answers(
