@@ -15,6 +15,7 @@ from pfamformer.annotation import building
 from pfamformer.annotation.model import FILES, FORMAT, Model
 from pfamformer.annotation.networks import TaggerReader, windows
 from pfamformer.annotation.query import Record
+from pfamformer.annotation.scan import blocks
 from pfamformer.config import FinetuneSettings, NetworkSettings, TaggerSettings
 from pfamformer.errors import InputError
 from pfamformer.evaluation.probability_curve import LEAST, fit_curve
@@ -164,16 +165,13 @@ def test_networks_answer_in_the_order_of_the_query(folder, stream, tmp_path):
     assert len(read_table("calls", files["terms"])) == 0
 
 
-def test_memory_does_not_grow_with_the_query(folder, stream, monkeypatch):
-    from pfamformer.annotation import scan as scan_module
-
-    monkeypatch.setattr(scan_module, "BLOCK_RESIDUES", 2_000)
+def test_memory_does_not_grow_with_the_query(folder, stream):
     read = TaggerReader(Model.read(folder), torch.device("cpu"))
 
     def peak(proteins):
         records = (Record(f"p{i}", "", random_sequence(stream, 50)) for i in range(proteins))
         tracemalloc.reset_peak()
-        for block in scan_module.blocks(records):
+        for block in blocks(records, 2_000):
             read(block)
         return tracemalloc.get_traced_memory()[1]
 

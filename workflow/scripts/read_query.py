@@ -10,6 +10,7 @@ import pyarrow as pa
 from pfamformer.annotation.join import Stream
 from pfamformer.annotation.model import Model
 from pfamformer.annotation.networks import (
+    BLOCK_RESIDUES,
     FamilyReader,
     TaggerReader,
     TermReader,
@@ -46,7 +47,7 @@ def main() -> None:
             for name in ("tagger", "classifier", "terms")
         }
         query = Query(arguments.query)
-        for block in blocks(query):
+        for block in blocks(query, BLOCK_RESIDUES):
             found = tagger(block) if tagger else [[] for _ in block]
             places = [
                 sorted({(h["start"], h["end"]) for h in hits.of(record.name)}
@@ -60,9 +61,8 @@ def main() -> None:
                 rows = family_rows(block, places, classifier, model.about["classifier"]["run"])
                 out["classifier"].write(from_rows("calls", rows))
             if terms:
-                calls = terms(block)
-                kept = calls[calls["score"] >= arguments.least_probability]
-                out["terms"].write(pa.Table.from_pandas(kept, preserve_index=False))
+                calls = terms(block, arguments.least_probability)
+                out["terms"].write(pa.Table.from_pandas(calls, preserve_index=False))
             residues += sum(len(record.sequence) for record in block)
             log.info("%d proteins, %.0f residues/s", query.kept,
                      residues / (time.monotonic() - started))  # fmt: skip

@@ -35,6 +35,9 @@ from pfamformer.training.device import number_format
 
 #: How tables call the family network beside profile HMM and tagger.
 CLASSIFIER = "family network"
+#: Residues that networks read at a time: some hundred proteins, which fill their batches, and whose
+#: GO terms, a few hundred each before the threshold, take tens of MB.
+BLOCK_RESIDUES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +144,12 @@ class TermReader:
         self.run: str = model.about["term_network"]["run"]
         self.curve = curve_of(model.about["term_network"]["curve"])
 
-    def __call__(self, block: Sequence[Record]) -> pd.DataFrame:
-        """Calls of terms on the proteins of a block, in its order, the likeliest first."""
+    def __call__(self, block: Sequence[Record], least: float) -> pd.DataFrame:
+        """Calls of terms on the proteins of a block, in its order, the likeliest first.
+
+        Args:
+            least: lowest probability that is called.
+        """
         names = [record.name for record in block]
         proteins = pd.DataFrame({"protein": names, "sequence": [r.sequence for r in block]})
         pieces = term_network.predict(
@@ -151,6 +158,7 @@ class TermReader:
         calls = pd.concat(pieces, ignore_index=True)
         if self.curve:
             calls["score"] = self.curve(calls["score"].to_numpy())
+        calls = calls[calls["score"] >= least]
         place = calls["protein"].map({name: i for i, name in enumerate(names)})
         order = np.lexsort([calls["label"], -calls["score"], place])
         return calls.iloc[order].reset_index(drop=True)

@@ -43,7 +43,7 @@ def scan(
     is, and depends neither on the size of the file nor on how it is cut into blocks. Of domains
     that overlap the best stays.
     """
-    for block in blocks(records):
+    for block in blocks(records, BLOCK_RESIDUES):
         targets = DigitalSequenceBlock(
             AMINO,
             [
@@ -58,13 +58,13 @@ def scan(
         yield [(r, without_overlaps(d)) for r, d in zip(block, found, strict=True)]
 
 
-def blocks(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Proteins in blocks of about :data:`BLOCK_RESIDUES`."""
+def blocks(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
+    """Proteins in blocks of about so many residues."""
     block, residues = [], 0
     for record in records:
         block.append(record)
         residues += len(record.sequence)
-        if residues >= BLOCK_RESIDUES:
+        if residues >= size:
             yield block
             block, residues = [], 0
     if block:
