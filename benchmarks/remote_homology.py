@@ -1,6 +1,6 @@
 """Remote homology on the part of TAPE's set that PFAMFORMER_TEST_DATA holds, small networks.
 
-python benchmarks/remote_homology.py [--quick] [--profile-sample 50]
+python benchmarks/remote_homology.py [--quick] [--profile-sample 50] [--networks fold_full …]
 
 Runs the networks and the neighbours of config/remote_homology.yaml with one seed and few epochs, as
 SETTINGS say, on one core, then one profile HMM per fold, and writes accuracies beside what is
@@ -53,8 +53,9 @@ def main() -> None:
     """Run the workflow's part, search the profiles, collect."""
     arguments = parser(__doc__)
     arguments.add_argument("--profile-sample", type=int, help="domains searched again; none: all")
+    arguments.add_argument("--networks", nargs="+", default=NETWORKS, help="runs; without: all")
     arguments = arguments.parse_args()
-    files = {run: RESULTS / f"folds/{run}_seed1/predictions.parquet" for run in NETWORKS}
+    files = {run: RESULTS / f"folds/{run}_seed1/predictions.parquet" for run in arguments.networks}
     files |= {m: RESULTS / f"baselines/{m}/folds/predictions.parquet" for m in NEIGHBOURS}
     alignments = FOLDS / "alignments.sto.gz"
     run_workflow([alignments, *(files.values() if arguments.quick else [])], arguments.quick)
