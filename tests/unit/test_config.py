@@ -153,3 +153,13 @@ def test_the_page_of_settings_names_each_with_its_bounds_and_choices():
             assert f"| `{name}` |" in page, f"{model.__name__}.{name}"
     assert "| `min_identity` | Aligned identity" in page and "> 0, ≤ 1 | `0.25` |" in page
     assert "`clustered`, `random`" in page and "list of text" in page
+
+
+@pytest.mark.parametrize("kind", ["fold", "terms", "task"])
+def test_runs_without_families_have_no_profiles(kind):
+    run = {"kind": kind, "head": "pool_mean", "epochs": 1, "tokens_per_batch": 512,
+           "learning_rate": 0.001, "encoder": {"kind": "motif"}}  # fmt: skip
+    run |= {"task": "other"} if kind == "task" else {}
+    said = problems(changed("runs.x", run))
+    assert f"runs.x: profiles are those of families, which a run of kind '{kind}'" in said
+    assert ("runs.x.task: 'other' is no task" in said) == (kind == "task")

@@ -563,6 +563,12 @@ class HeadSettings(TaskSettings):
         return self
 
 
+def _has_profiles(encoder: Settings | None) -> bool:
+    """Whether an encoder starts from the profile HMMs of the training domains."""
+    prior = isinstance(encoder, MotifSettings) and encoder.prior == "profiles"
+    return prior or isinstance(encoder, ChainSettings)
+
+
 class FinetuneSettings(HeadSettings):
     """A fine-tuning run: domains to families."""
 
@@ -603,8 +609,7 @@ class FinetuneSettings(HeadSettings):
     @property
     def needs_profiles(self) -> bool:
         """Whether the profile HMMs of the training domains take part in training."""
-        prior = isinstance(self.encoder, MotifSettings) and self.encoder.prior == "profiles"
-        return prior or isinstance(self.encoder, ChainSettings) or self.emitted > 0
+        return _has_profiles(self.encoder) or self.emitted > 0
 
     @model_validator(mode="after")
     def _chain_learns_nothing_beside(self) -> FinetuneSettings:
@@ -1185,6 +1190,14 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
         f"runs.{name}.task: {run.task!r} is no task{_guess(run.task, known_tasks)}"
         for name, run in project.runs_of("task").items()
         if run.task not in known_tasks
+    ]
+    problems += [
+        f"runs.{name}: profiles are those of families, which a run of kind {run.kind!r} does not "
+        "learn: no encoder 'chain', no prior 'profiles', nothing emitted"
+        for name, run in project.runs.items()
+        if isinstance(run, HeadSettings)
+        and run.kind != "finetune"
+        and (_has_profiles(run.encoder) or getattr(run, "emitted", 0))
     ]
     finetuning = project.runs_of("finetune")
     for name in project.evaluation.embed:
