@@ -62,7 +62,9 @@ def test_the_scanned_domain_was_told_right_and_is_of_the_largest_family():
     )
     assert choose(predictions, split, domains) == "d"
     assert choose(predictions.iloc[:1], split, domains) == "a"
-    assert choose(predictions.iloc[1:3], split, domains) is None
+    assert choose(predictions.iloc[1:3], split, domains) == "c"  # right, though short
+    assert choose(predictions.iloc[1:2], split, domains) == "b"
+    assert choose(predictions.iloc[:0], split, domains) is None
 
 
 def test_the_figure_shows_every_residue(stream):

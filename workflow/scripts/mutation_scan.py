@@ -35,7 +35,7 @@ def main() -> None:
     predictions = read_table("predictions", arguments.predictions)
     chosen = choose(predictions, read_table("split", arguments.split), domains)
     if chosen is None:
-        raise InputError(arguments.predictions, "no domain to scan was told right")
+        raise InputError(arguments.predictions, "no test domain")
     family, sequence = domains.set_index("id").loc[chosen, ["family", "sequence"]]
     model, settings, _ = load_classifier(arguments.weights, torch.device("cpu"))
     change = scan(model, settings, sequence)

@@ -7,7 +7,8 @@ for residues between two windows or lost ones, and for windows left out, and may
 anywhere. That is a local Viterbi alignment whose gaps lie between windows only; or, seen as a
 network, a convolution and a recurrence over motifs as in deformable part models (Girshick et al.
 2015). Everything in it is differentiable: after the profiles have set the start, filters, costs and
-family offsets are trained against the families that fit next best.
+what a family's lengths say are trained against the families that fit next best. Responses of all
+windows are held at once: bytes are 4 × tokens of a batch × windows of all families.
 """
 
 from __future__ import annotations
