@@ -263,6 +263,43 @@ def test_a_full_disk_costs_a_state_not_the_run(sequences, tmp_path, monkeypatch,
     assert [name[:14] for name in found] == ["settings.json", "step_000000010", "step_000000012"]
 
 
+# --- TensorBoard -----------------------------------------------------------------------------
+
+
+def test_tensorboard_reads_the_metrics_of_a_run_that_was_killed_and_resumed(sequences, tmp_path):
+    """Killed before step 8, with step 7 as the last whole state: row 8 is written twice."""
+    accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    settings = pretraining(tensorboard=str(tmp_path / "events"), save_every=1e-6)
+    folder = tmp_path / "pretrain" / "small"
+    valid = {"loss": 1.5, "accuracy": 0.25, "ece": 0.5}
+    options = {"validate": lambda: valid, "validate_every": 5}
+
+    def killed(step):
+        raise KeyboardInterrupt(step)
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(settings, sequences, folder, snapshot=killed, snapshots=[8], **options)
+    sorted(folder.glob("step_*"))[-1].unlink()
+    _, metrics = trained(settings, sequences, folder, **options)
+    reader = accumulators.EventAccumulator(str(tmp_path / "events/pretrain/small"))
+    reader.Reload()
+    table = metrics.table()
+    for part, column in (("train", "loss"), ("train", "tokens_per_second"), ("valid", "accuracy"),
+                         ("valid", "calibration_error")):  # fmt: skip
+        read = reader.Scalars(f"{column}/{part}")
+        expected = table[table["part"] == part]
+        assert [event.step for event in read] == expected["step"].tolist()  # none twice
+        np.testing.assert_allclose([e.value for e in read], expected[column], rtol=1e-6)
+    assert "calibration_error/train" not in reader.Tags()["scalars"]
+
+
+def test_without_tensorboard_its_setting_is_one_clear_message(sequences, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    settings = pretraining(tensorboard=str(tmp_path / "events"))
+    with pytest.raises(InputError, match=r"not installed\. pip install '\.\[tensorboard\]'"):
+        trained(settings, sequences, tmp_path / "state")
+
+
 # --- runs ------------------------------------------------------------------------------------
 
 

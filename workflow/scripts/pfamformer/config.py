@@ -390,6 +390,11 @@ class TrainingSettings(Settings):
     save_every: float = setting(
         "Time between two saved training states", "seconds", 120.0, gt=0, le=86_400
     )
+    tensorboard: str | None = setting(
+        "Folder in which the metrics are written as TensorBoard event files too, one folder for "
+        "each run; needs the extra 'tensorboard'. None writes none",
+        default=None, min_length=1,
+    )  # fmt: skip
 
 
 ObjectiveName = Literal[

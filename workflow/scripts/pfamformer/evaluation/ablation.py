@@ -27,7 +27,9 @@ COLUMNS = [
     "parameters", "residues", "hours", "pretraining_hours", "device",
 ]  # fmt: skip
 #: Settings of a run that say nothing about what it computes.
-_BOOKKEEPING = {"seed", "seeds", "log_every", "save_every", "kind", "validate_every"}
+_BOOKKEEPING = {
+    "seed", "seeds", "log_every", "save_every", "kind", "validate_every", "tensorboard",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pfamformer.config import TrainingSettings
 from pfamformer.training.batches import Batch, BatchPlan, Sequences, collate
 from pfamformer.training.device import autocast, hash_of
 from pfamformer.training.distributed import Team
+from pfamformer.training.events import events_of
 from pfamformer.training.metrics import Metrics
 from pfamformer.training.objectives import Objective
 from pfamformer.training.optimizers import Optimizers, rate_at
@@ -64,7 +65,8 @@ def train(
     """
     device = next(model.parameters()).device
     first, saved = state.load(model, optimizer)
-    metrics = Metrics(device, team, saved)
+    events = events_of(settings.tensorboard, state.folder, first) if team.leads else None
+    metrics = Metrics(device, team, saved, events)
     last_saved, limit = time.monotonic(), stop_at()
     with _stop_signals() as stopping:
         for step, parts in plan.steps(first, steps, settings.accumulate):

@@ -16,6 +16,7 @@ from torch import Tensor
 from pfamformer.command import log
 from pfamformer.tables import SCHEMAS
 from pfamformer.training.distributed import Team
+from pfamformer.training.events import Events
 
 # Bins of equal width for the expected calibration error, as in Guo et al. 2017.
 BINS = 15
@@ -27,10 +28,18 @@ class Metrics:
     Args:
         device: where sums are kept, so that a GPU is waited for only when a line is due.
         saved: what :meth:`content` gave, where a run resumes.
+        events: where rows go too.
     """
 
-    def __init__(self, device: torch.device, team: Team, saved: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self,
+        device: torch.device,
+        team: Team,
+        saved: Mapping[str, Any] | None,
+        events: Events | None = None,
+    ) -> None:
         self.team = team
+        self._events = events
         self.rows: list[dict[str, Any]] = list(saved["rows"]) if saved else []
         self.tokens: int = saved["tokens"] if saved else 0
         # Loss, targets, right predictions. They are added over processes: one holds what was saved.
@@ -67,7 +76,7 @@ class Metrics:
         now, (then, tokens) = time.monotonic(), self._since
         rate = (self.tokens - tokens) / (now - then)
         self._since = (now, self.tokens)
-        self.rows.append(self._row(step, "train", loss, accuracy, rate=rate))
+        self._add_row(step, "train", loss, accuracy, rate=rate)
         log.info(
             "step %d/%d  loss %.4f  accuracy %.3f  %s residues/s  %s left",
             step, steps, loss, accuracy, f"{rate:,.0f}",
@@ -78,9 +87,7 @@ class Metrics:
 
     def validated(self, step: int, found: Mapping[str, float]) -> None:
         """Write a row of the validation part."""
-        self.rows.append(
-            self._row(step, "valid", found["loss"], found["accuracy"], error=found["ece"])
-        )
+        self._add_row(step, "valid", found["loss"], found["accuracy"], error=found["ece"])
         log.info(
             "step %d  validation loss %.4f  perplexity %.3f  accuracy %.3f  calibration error %.3f",
             step, found["loss"], math.exp(min(found["loss"], 50)), found["accuracy"], found["ece"],
@@ -90,19 +97,22 @@ class Metrics:
         """The ``metrics`` table."""
         return pd.DataFrame(self.rows, columns=SCHEMAS["metrics"].names)
 
-    def _row(
+    def _add_row(
         self, step: int, part: str, loss: float, accuracy: float,
         rate: float = math.nan, error: float = math.nan,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> None:  # fmt: skip
         if self._device.type == "cuda":
             memory = torch.cuda.max_memory_allocated() / 2**20
         else:
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return {
+        row = {
             "step": step, "part": part, "tokens": self.tokens, "loss": loss,
             "accuracy": accuracy, "calibration_error": error,
             "tokens_per_second": rate, "memory_mb": memory,
         }  # fmt: skip
+        self.rows.append(row)
+        if self._events:
+            self._events.add(row)
 
 
 class Calibration:

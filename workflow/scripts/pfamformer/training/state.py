@@ -25,7 +25,7 @@ from pfamformer.training.optimizers import Optimizers
 
 KEPT = 2
 # What may change between two starts of one run: it shapes no result.
-FREE = ("run.save_every", "run.seeds")
+FREE = ("run.save_every", "run.seeds", "run.tensorboard")
 
 
 def digest_of(path: str | Path) -> str:
