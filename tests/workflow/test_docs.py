@@ -77,6 +77,20 @@ def test_every_command_of_the_documentation_works(copy, command):
     assert ended.returncode == 0, (ended.stdout + ended.stderr)[-2000:]
 
 
+def test_a_saved_model_needs_no_training(copy):
+    command = [sys.executable, "-m", "snakemake", "annotate", "-n", "--config", "query=my.fasta"]
+    planned = subprocess.run(
+        [*command, "model=folder"], cwd=copy, capture_output=True, text=True, check=True
+    )
+    jobs = re.findall(r"^(?:local)?rule (\w+):", planned.stdout + planned.stderr, re.M)
+    assert set(jobs) == {"scan_query", "read_query", "annotate_query", "annotate"}
+    missing = subprocess.run(
+        [*command, "model=nowhere"], cwd=copy, capture_output=True, text=True, check=False
+    )
+    said = missing.stdout + missing.stderr
+    assert missing.returncode and "nowhere/model.json: no such file" in said
+
+
 def test_commands_were_found_in_every_kind():
     assert {words[0] for words in COMMANDS.values()} >= {"snakemake", "make", "python"}
     assert len(COMMANDS) > 20

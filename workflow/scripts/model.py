@@ -35,7 +35,8 @@ def main() -> None:
     parser.add_argument("--output", required=True, type=Path, help="the model folder")
     given = parser.parse_args()
     settings = json.loads(given.settings.read_text(encoding="utf-8"))
-    domains = read_table("domains", given.domains)
+    # Where files lie on this machine is nobody else's business.
+    settings["sources"] = {"provider": settings["sources"]["provider"]}
     parts = read_table("split", given.split)["part"].value_counts()
     names = pd.read_csv(given.families, sep="\t", keep_default_na=False)
     about = {"format": FORMAT, "families": len(names),
@@ -45,11 +46,10 @@ def main() -> None:
     copied = {"profiles": given.profiles, "families": given.families}
     if given.runs:
         scores = {r: read_table("scores", p) for r, p in zip(given.runs, given.scores, strict=True)}
-        truth = domains.set_index("id")["family"]
+        truth = read_table("domains", given.domains).set_index("id")["family"]
         about["classifier"] = building.choose_classifier(scores, truth)
-        copied["classifier"] = dict(zip(given.runs, given.weights, strict=True))[
-            about["classifier"]["run"]
-        ]
+        chosen = given.runs.index(about["classifier"]["run"])
+        copied["classifier"] = given.weights[chosen]
     if given.tagger:
         about["tagger"] = building.judge_tagger(
             given.tagger_run, read_table("calls", given.tagger_calls),
