@@ -16,7 +16,8 @@ from pfamformer.report.items import cells
 from pfamformer.report.table_4 import describe, make_table
 from pfamformer.sequences.stockholm import read_stockholm
 from pfamformer.tables import read_table
-from pfamformer.tasks.folds import HOLDOUTS, domains_of_task, split_of_task, write_alignments
+from pfamformer.tasks.fold_alignments import write_alignments
+from pfamformer.tasks.folds import HOLDOUTS, domains_of_task, split_of_task
 from pfamformer.tasks.tabular import read_tape_tsv
 from pfamformer.training.runs import finetune, untrained
 

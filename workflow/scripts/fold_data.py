@@ -4,7 +4,8 @@ import argparse
 
 from pfamformer.command import run
 from pfamformer.tables import read_table, write_table
-from pfamformer.tasks.folds import domains_of_task, split_of_task, write_alignments
+from pfamformer.tasks.fold_alignments import write_alignments
+from pfamformer.tasks.folds import domains_of_task, split_of_task
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ parts together are the test part; each row keeps its own beside it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,6 @@ import pandas as pd
 
 from pfamformer.errors import InputError
 from pfamformer.families.domains import domain_id
-from pfamformer.sequences.fasta import open_gzip_writer
-from pfamformer.sequences.stockholm import stockholm_entry
-from pfamformer.sources.labelled import Row
-from pfamformer.sources.own import align
 
 #: Holdouts by part of the ``task`` table, in the order of their difficulty.
 HOLDOUTS = {
@@ -72,17 +67,3 @@ def split_of_task(task: pd.DataFrame, domains: pd.DataFrame) -> pd.DataFrame:
             "nearest_train_identity": np.nan,
         }
     )
-
-
-def write_alignments(domains: pd.DataFrame, path: str | Path, threads: int) -> None:
-    """Write one alignment per fold (gzipped Stockholm) of these domains, made by FAMSA."""
-    with open_gzip_writer(path) as out:
-        for fold, rows in domains.groupby("family", sort=True):
-            out.writelines(_entry(str(fold), rows, threads))
-
-
-def _entry(fold: str, rows: pd.DataFrame, threads: int) -> Iterator[str]:
-    names = [f"{p}/1-{end}" for p, end in zip(rows["protein"], rows["end"], strict=True)]
-    given = [Row(0, n, s) for n, s in zip(names, rows["sequence"], strict=True)]
-    features = {"ID": fold, "AC": fold, "SQ": len(rows)}
-    return stockholm_entry(features, zip(names, align(given, threads), strict=True))
