@@ -65,6 +65,8 @@ def test_runs_are_laid_over_their_defaults():
         ("runs.classic.start_from", "large", "runs.classic.start_from: must be one of the "
          "pretraining runs small (got 'large')"),
         ("runs.classic.kind", "tune", "runs.classic.kind: must be one of pretrain, finetune"),
+        ("runs.clasic", {"epochs": 5}, "runs.clasic.kind: is required, one of pretrain, finetune, "
+         "tagger, terms, fold, task; did you mean 'classic'?"),
         ("runs.classic.head", "cls", "runs.classic.head: must be one of 'classic', 'dropout', "
          "'predeach_mean'"),
         ("splits.min_identity", 25, "splits.min_identity: must be <= 1 (got 25)"),

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from pfamformer.errors import InputError
-from pfamformer.report.items import Column, Item, cells, read_item, sections, write_item
+from pfamformer.report.items import Column, Item, cells, in_order, read_item, write_item
 
 
 def item(**changes):
@@ -32,11 +32,10 @@ def test_a_damaged_item_is_named(tmp_path, content):
         read_item(tmp_path / "bad.json")
 
 
-def test_items_come_by_section_and_rank(tmp_path):
-    items = [(item(name=n, rank=r), tmp_path) for n, r in (("b", 2), ("c", 1), ("a", 2))]
-    found = sections(items)
-    assert [i.name for i, _ in found["families"]] == ["c", "a", "b"]
-    assert not any(entries for name, entries in found.items() if name != "families")
+def test_items_come_by_section_and_rank():
+    items = [item(name=n, rank=r) for n, r in (("b", 2), ("c", 1), ("a", 2))]
+    items.append(item(name="z", section="data", rank=9))
+    assert [i.name for i in in_order(items)] == ["z", "c", "a", "b"]
 
 
 def test_cells_show_intervals_small_p_values_and_gaps():

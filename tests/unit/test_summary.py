@@ -6,9 +6,12 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
+from pfamformer.config import EvaluationSettings
+from pfamformer.methods import FITTED, GATHERING, PROFILES, TAGGER
+from pfamformer.report import localisation
 from pfamformer.report.items import Item, said
 from pfamformer.report.page import with_own_ids
-from pfamformer.report.summary import best_network, summarise
+from pfamformer.report.summary import Sentence, best_network, summarise
 from pfamformer.report.table_3 import COLUMNS, describe
 
 sys.path.insert(0, str(ROOT / "workflow"))
@@ -55,22 +58,26 @@ def summary(table=TABLE, gain=(5.0, 1.0, 9.0), loss=2.0, leaks=0, runs=("classic
     )  # fmt: skip
 
 
+def text(sentences):
+    return "\n".join(sentence.text for sentence in sentences)
+
+
 def test_sentences_follow_the_numbers():
     said = summary()
     assert said.run[0].startswith("130 domains of 2 Pfam families, of which 100 train, 10 tune")
     assert "2.5 million residues on 1 CPU core." in said.run[1]
-    found = "\n".join(said.findings)
+    found = text(said.findings)
     assert "None of the 30 held-out domains" in found and "12 of 30 do" in found
     assert "is 2.00 nats, 0.70 nats under the 2.70" in found and "learnt from the context" in found
     assert "-58.0 percentage points (McNemar's test, p < 0.0001)" in found
     assert "Pretraining helps with classic (+5.0 percentage points, +1.0 to +9.0)." in found
-    short = "\n".join(said.shortfalls)
+    short = text(said.shortfalls)
     assert "the best is 58.0 points below" in short and "interval of 14 percentage points" in short
     assert "not run in this configuration: linattn" in short and "trained once" in short
 
 
 @pytest.mark.parametrize(
-    ("changes", "where", "text"),
+    ("changes", "where", "words"),
     [
         ({"gain": (-5.0, -9.0, -1.0)}, "findings", "Pretraining hurts with classic"),
         ({"gain": (-5.0, -9.0, -1.0)}, "shortfalls", "makes classic worse than a random start"),
@@ -79,13 +86,13 @@ def test_sentences_follow_the_numbers():
         ({"leaks": 2}, "findings", "2 of the 30 held-out domains of the clustered split resemble"),
     ],
 )
-def test_other_numbers_other_sentences(changes, where, text):
-    assert text in "\n".join(getattr(summary(**changes), where))
+def test_other_numbers_other_sentences(changes, where, words):
+    assert words in text(getattr(summary(**changes), where))
 
 
 def test_what_is_not_there_is_not_said():
     found = summary(table=TABLE.iloc[:1], runs=("a_seed1", "a_seed2"), loss=math.nan)
-    everything = "\n".join(found.findings + found.shortfalls)
+    everything = text(found.findings + found.shortfalls)
     assert "best network" not in everything and "perplexity" not in everything
     assert "trained once" not in everything
     assert best_network(TABLE.iloc[:1]) is None
@@ -94,16 +101,50 @@ def test_what_is_not_there_is_not_said():
 def test_items_bring_their_own_sentences():
     item = Item("x", "data", "T", "C", findings=["It is so."], shortfalls=["It is not so."])
     found = summary(items=[item])
-    assert found.findings[-1] == "It is so." and found.shortfalls[-1] == "It is not so."
+    assert found.findings[-1] == Sentence("It is so.", "x", "T")
+    assert found.shortfalls[-1] == Sentence("It is not so.", "x", "T")
 
 
 def test_a_sentence_stands_where_its_numbers_put_it():
     assert said(True, "seen", "not seen") == {"findings": ["seen"]}
     assert said(False, "seen", "not seen") == {"shortfalls": ["not seen"]}
-    late = Item("figure_9", "analyses", "t", "c", findings=["late"])
-    early = Item("localisation", "locations", "t", "c", findings=["early"])
-    found = summary(items=[late, early]).findings
-    assert found.index("early") < found.index("late")
+
+
+def test_the_most_important_sentences_lead_and_the_others_follow_the_page():
+    names = ("figure_9", "table_7", "table_1", "go_baselines", "localisation")
+    found = summary(
+        items=[
+            Item(n, "function" if n[0] == "t" else "analyses", n, "C", findings=[n], shortfalls=[n])
+            for n in names
+        ]
+    )
+    sources = list(dict.fromkeys(sentence.source for sentence in found.findings))
+    assert sources == ["split", "table_3", "figure_6", "localisation", "go_baselines", "table_1",
+                       "figure_9", "table_7"]  # fmt: skip
+    # What the page does not show gets no link.
+    titles = {sentence.source: sentence.title for sentence in found.findings}
+    assert titles["table_3"] == "" and titles["split"] == "Split and leakage"
+    assert titles["table_7"] == "table_7"
+    assert "data" in {sentence.source for sentence in found.shortfalls}
+
+
+@pytest.mark.parametrize(
+    ("tagger", "where", "words"),
+    [
+        ((70, 60, 80, 90), "findings", "F1 70.0 % and 40.0 %"),
+        ((45, 35, 55, 90), "shortfalls", "does not find more domains"),
+        ((0, 0, 0, 0), "shortfalls", "No tagger calls any domain at its threshold"),
+        (None, "shortfalls", "No tagger was trained"),
+    ],
+)
+def test_only_a_tagger_above_the_profile_hmm_is_a_finding(tagger, where, words):
+    f1 = [(40, 30, 50, 90), (20, 10, 30, 30), *([tagger] if tagger else [])]
+    table = pd.DataFrame(f1, columns=["f1_at_50", "f1_at_50_low", "f1_at_50_high", "calls"])
+    table["method"] = [PROFILES, PROFILES, TAGGER][: len(table)]
+    table["run"] = [FITTED, GATHERING, "mine"][: len(table)]
+    table["domains"], table["proteins"] = 9, 8
+    item = localisation.describe(table, pd.DataFrame(), EvaluationSettings())
+    assert words in getattr(item, where)[0] and len(item.findings + item.shortfalls) == 1
 
 
 def test_ids_of_two_figures_do_not_meet():

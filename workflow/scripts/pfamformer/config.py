@@ -974,7 +974,8 @@ def resolve(raw: Mapping[str, Any]) -> Project:
     runs: dict[str, Any] = {}
     given_runs = _repeated(given_runs, defaults)
     for name, given in given_runs.items():
-        run, found = _resolve_run(str(name), given, defaults, raw.get("seed", 1))
+        others = map(str, given_runs.keys() - {name})
+        run, found = _resolve_run(str(name), given, defaults, raw.get("seed", 1), others)
         problems += found
         if run is not None:
             runs[str(name)] = run
@@ -1030,11 +1031,15 @@ def _repeated(given_runs: Mapping[str, Any], defaults: Mapping[str, Any]) -> dic
 
 
 def _resolve_run(
-    name: str, given: Any, defaults: Mapping[str, Any], seed: Any
+    name: str, given: Any, defaults: Mapping[str, Any], seed: Any, others: Iterable[str]
 ) -> tuple[Run | None, list[str]]:
     if not isinstance(given, Mapping):
         return None, [f"runs.{name}: must be a section of settings (got {given!r})"]
     kind = given.get("kind")
+    if kind is None:
+        # Most likely a misspelt run: nobody adds one without saying what it is.
+        like = _guess(name, others)
+        return None, [f"runs.{name}.kind: is required, one of {', '.join(KINDS)}{like}"]
     if kind not in KINDS:
         return None, [f"runs.{name}.kind: must be one of {', '.join(KINDS)} (got {kind!r})"]
     merged = _merge(_merge({"seed": seed}, defaults.get(kind) or {}), given)

@@ -127,12 +127,10 @@ def read_item(path: str | Path) -> Item:
         ) from error
 
 
-def sections(items: Iterable[tuple[Item, Path]]) -> dict[str, list[tuple[Item, Path]]]:
-    """Items by section, in the order of the page."""
-    ordered = sorted(items, key=lambda pair: (pair[0].rank, pair[0].name))
-    return {
-        section: [pair for pair in ordered if pair[0].section == section] for section in SECTIONS
-    }
+def in_order(items: Iterable[Item]) -> list[Item]:
+    """Items in the order of the page."""
+    places = {section: place for place, section in enumerate(SECTIONS)}
+    return sorted(items, key=lambda item: (places[item.section], item.rank, item.name))
 
 
 def cells(item: Item, numbers: pd.DataFrame) -> list[list[dict[str, Any]]]:

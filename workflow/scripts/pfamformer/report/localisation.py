@@ -219,9 +219,12 @@ def _short(table: pd.DataFrame) -> dict[str, list[str]]:
     """The best tagger beside the profile HMM, in one sentence."""
     taggers = table[table["method"] != PROFILES]
     profile = table[table["run"] == FITTED].iloc[0]
+    reference = f"the profile HMM has an F1 of {profile['f1_at_50']:.1f} %"
     if taggers.empty:
-        return {}
+        return {"shortfalls": [f"No tagger was trained to find domains; {reference}."]}
     best = taggers.sort_values("f1_at_50").iloc[-1]
+    if not best["calls"]:
+        return {"shortfalls": [f"No tagger calls any domain at its threshold; {reference}."]}
     both = f"F1 {best['f1_at_50']:.1f} % and {profile['f1_at_50']:.1f} %"
     return said(
         best["f1_at_50_low"] > profile["f1_at_50_high"],

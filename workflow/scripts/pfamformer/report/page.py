@@ -17,7 +17,7 @@ import jinja2
 import pandas as pd
 
 from pfamformer.families.similarity import mmseqs_binary
-from pfamformer.report.items import SECTIONS, Item, cells, read_item, sections
+from pfamformer.report.items import SECTIONS, Item, cells, in_order, read_item
 from pfamformer.report.published import TABLE_3_FAMILIES
 from pfamformer.report.summary import SHOWN, similar_domains, summarise
 from pfamformer.report.table_3 import REFERENCE
@@ -149,10 +149,11 @@ def _last_losses(results: Results, runs: Iterable[str]) -> dict[str, float]:
 
 def _sections(folder: Path, shown: Sequence[tuple[Item, Path]]) -> dict[str, list[dict[str, Any]]]:
     """What the template needs of each item, by section."""
-    return {
-        section: [_shown(folder, item, path) for item, path in found]
-        for section, found in sections(shown).items()
-    }
+    found: dict[str, list[dict[str, Any]]] = {section: [] for section in SECTIONS}
+    paths = {item.name: path for item, path in shown}
+    for item in in_order(item for item, _ in shown):
+        found[item.section].append(_shown(folder, item, paths[item.name]))
+    return found
 
 
 def _shown(folder: Path, item: Item, path: Path) -> dict[str, Any]:

@@ -15,14 +15,30 @@ import pandas as pd
 
 from pfamformer.methods import REFERENCE
 from pfamformer.report.figure_6 import against_no_context
-from pfamformer.report.items import Item, p_value
+from pfamformer.report.items import SECTIONS, Item, in_order, p_value
 
 # An interval wider than this many percentage points hides most differences between methods.
 _WIDE = 10
 #: Sentences of each list that the page shows at once; the others are folded.
 SHOWN = 5
-#: Items whose sentences come first, the most important one first; the others in the page's order.
-_FIRST = ("table_3", "localisation", "go_baselines", "table_4", "figure_14", "table_1", "figure_7")
+#: Items and sections whose sentences come first, the most important one first; the others in the
+#: page's order.
+_FIRST = ("split", "table_3", "figure_6", "localisation", "go_baselines", "table_4", "figure_14",
+          "table_1", "figure_7")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence and where the page shows its numbers.
+
+    Args:
+        source: name of an item or a section.
+        title: of the source; empty where the page does not show it.
+    """
+
+    text: str
+    source: str
+    title: str
 
 
 @dataclass(frozen=True)
@@ -30,8 +46,8 @@ class Summary:
     """Sentences by heading."""
 
     run: list[str]
-    findings: list[str]
-    shortfalls: list[str]
+    findings: list[Sentence]
+    shortfalls: list[Sentence]
 
 
 def summarise(
@@ -56,20 +72,33 @@ def summarise(
         items: everything that the page shows.
     """
     ran = table[table["accuracy"].notna()]
-    items = sorted(
-        items, key=lambda item: _FIRST.index(item.name) if item.name in _FIRST else len(_FIRST)
-    )
+    items = in_order(items)
+    found = {
+        "split": list(_split(leakage)),
+        "table_3": [*_families(ran), *_gains(gains)],
+        "figure_6": list(_pretraining(pretraining, losses)),
+    }
+    short = {
+        "table_3": list(_families_fell_short(ran, gains)),
+        "families": list(_limits(project, leakage, ran, table)),
+    }
+    if project["sources"]["provider"] == "embedded":
+        short["data"] = ["Families were labelled by profile HMMs, which favours the profile HMM."]
     return Summary(
         list(_what_was_run(project, families, leakage, pretraining)),
-        [
-            *_split(leakage), *_families(ran), *_gains(gains), *_pretraining(pretraining, losses),
-            *(text for item in items for text in item.findings),
-        ],
-        [
-            *_what_fell_short(project, leakage, ran, table, gains),
-            *(text for item in items for text in item.shortfalls),
-        ],
-    )  # fmt: skip
+        _ordered([*found.items(), *((item.name, item.findings) for item in items)], items),
+        _ordered([*short.items(), *((item.name, item.shortfalls) for item in items)], items),
+    )
+
+
+def _ordered(said: Iterable[tuple[str, Sequence[str]]], items: Sequence[Item]) -> list[Sentence]:
+    """Sentences with their sources, the most important first."""
+    titles = SECTIONS | {item.name: item.title for item in items}
+    sentences = [
+        Sentence(text, source, titles.get(source, "")) for source, texts in said for text in texts
+    ]
+    places = {source: place for place, source in enumerate(_FIRST)}
+    return sorted(sentences, key=lambda sentence: places.get(sentence.source, len(places)))
 
 
 def _what_was_run(
@@ -180,13 +209,7 @@ def _gains(gains: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             ) + "."  # fmt: skip
 
 
-def _what_fell_short(
-    project: Mapping[str, Any],
-    leakage: Mapping[str, Any],
-    ran: pd.DataFrame,
-    table: pd.DataFrame,
-    gains: Sequence[Mapping[str, Any]],
-) -> Iterator[str]:
+def _families_fell_short(ran: pd.DataFrame, gains: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     best, reference = best_network(ran), _reference(ran)
     if best is not None and reference is not None and best["accuracy"] < reference["accuracy"]:
         short = reference["accuracy"] - best["accuracy"]
@@ -200,6 +223,16 @@ def _what_fell_short(
     hurt = [g["method"] for g in gains if g["high"] < 0]
     if hurt:
         yield f"Pretraining as configured here makes {', '.join(hurt)} worse than a random start."
+
+
+def _limits(
+    project: Mapping[str, Any],
+    leakage: Mapping[str, Any],
+    ran: pd.DataFrame,
+    table: pd.DataFrame,
+) -> Iterator[str]:
+    """What the comparison of methods cannot show."""
+    reference = _reference(ran)
     if reference is not None:
         width = reference["accuracy_high"] - reference["accuracy_low"]
         if width > _WIDE:
@@ -214,5 +247,3 @@ def _what_fell_short(
     missing = table.loc[table["accuracy"].isna(), "method"].tolist()
     if missing:
         yield f"Published, but not run in this configuration: {', '.join(missing)}."
-    if project["sources"]["provider"] == "embedded":
-        yield "Families were labelled by profile HMMs, which favours the profile HMM."
