@@ -218,7 +218,7 @@ rule mutation_scan:
     benchmark:
         f"{RESULTS}/benchmarks/mutation_scan.tsv"
     conda:
-        "../envs/torch.yaml"
+        "../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=need("finetune", "mem_mb"),
