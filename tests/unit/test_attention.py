@@ -1,6 +1,7 @@
 """Attention and the encoder against loops in float64: padded = packed = one query at a time."""
 
 import math
+import weakref
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 
 from conftest import random_sequence
 from pfamformer.config import NetworkSettings
+from pfamformer.model import sequence_attention
 from pfamformer.model.attention import Pattern, attend, attention_weights
 from pfamformer.model.encoder import Encoder
 from pfamformer.model.layout import Layout
@@ -166,6 +168,26 @@ def test_recomputed_activations_give_the_same_gradients(stream):
         encoder(tokens).square().sum().backward()
         gradients.append([p.grad for p in encoder.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_recomputed_activations_leave_no_attention_weights(stream, monkeypatch, checkpointing):
+    """They are the largest of a layer's activations; the backward pass needs them once."""
+    tokens = collate([encode(random_sequence(stream, 20))], np.arange(1)).tokens
+    encoder = Encoder(NETWORK).train()
+    encoder.checkpointing = checkpointing
+    compute, made = sequence_attention._weights, []
+
+    def watched(*given):
+        weights = compute(*given)
+        made.append(weakref.ref(weights))
+        return weights
+
+    monkeypatch.setattr(sequence_attention, "_weights", watched)
+    out = encoder(tokens)
+    left = [reference() is not None for reference in made]
+    assert left == [not checkpointing] * NETWORK.layers
+    out.sum().backward()
 
 
 @pytest.mark.parametrize("length", [3, 16, 29])

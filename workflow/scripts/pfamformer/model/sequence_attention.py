@@ -85,20 +85,23 @@ class SequenceAttention(torch.autograd.Function):
             q, k, v = (span.read(x) for x in (q_HTD, k_HTD, v_HTD))
             weights = _weights(q, k, causal)
             span.write(out_HTD, torch.bmm(weights, v))
-            kept.append(weights if learns and span.length <= KEPT_LENGTH else None)
-        ctx.spans, ctx.kept, ctx.causal = spans, kept, causal
-        ctx.save_for_backward(q_HTD, k_HTD, v_HTD)
+            if learns and span.length <= KEPT_LENGTH:
+                kept.append(weights)
+        ctx.spans, ctx.causal = spans, causal
+        # Not as an attribute: activation checkpointing drops what is saved here and nothing else.
+        ctx.save_for_backward(q_HTD, k_HTD, v_HTD, *kept)
         return out_HTD
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """Gradients of q, k and v."""
-        q_HTD, k_HTD, v_HTD = ctx.saved_tensors
+        q_HTD, k_HTD, v_HTD, *kept = ctx.saved_tensors
+        weights_left = iter(kept)
         found = tuple(torch.empty_like(x) for x in (q_HTD, k_HTD, v_HTD))
-        for span, weights in zip(ctx.spans, ctx.kept, strict=True):
+        for span in ctx.spans:
             q, k, v, out = (span.read(x) for x in (q_HTD, k_HTD, v_HTD, gradients[0]))
-            if weights is None:
-                weights = _weights(q, k, ctx.causal)
+            short = span.length <= KEPT_LENGTH
+            weights = next(weights_left) if short else _weights(q, k, ctx.causal)
             scores = torch._softmax_backward_data(torch.bmm(out, v.mT), weights, -1, weights.dtype)
             parts = (torch.bmm(scores, k), torch.bmm(scores.mT, q), torch.bmm(weights.mT, out))
             for x_HTD, part in zip(found, parts, strict=True):
