@@ -35,7 +35,7 @@ from pfamformer.tables import read_table, write_table
 from pfamformer.tasks.cafa import COPY_COVERAGE, COPY_IDENTITY, copies, rows_of
 from pfamformer.tasks.go import make_task, summarise
 from pfamformer.tasks.ontology import read_obo
-from pfamformer.training.heads import Start
+from pfamformer.training.starts import Trained
 from pfamformer.training.terms import train_terms
 
 # Development proteins, and training proteins that a term must have for the network to call it: few
@@ -100,7 +100,7 @@ def main() -> None:
     calls = {term_frequencies.METHOD: term_frequencies.predict(task, sorted(test_sequences), "n")}
     calls |= term_neighbours.predict(task, hits, "neighbours")
     if arguments.start:
-        start = Start(read_run(arguments.start), arguments.weights)
+        start = Trained(read_run(arguments.start), arguments.weights)
         found, facts["network"] = with_network(
             task, calls[term_neighbours.BIT_SCORE_VOTE], start, arguments
         )

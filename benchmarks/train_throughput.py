@@ -177,6 +177,7 @@ def main() -> None:
     arguments = parser(__doc__.splitlines()[0])
     arguments.add_argument("--results", default="results/demo", help="folder of a finished project")
     arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("--share", type=float, default=1.0, help="of the residues of one pass")
     arguments.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     arguments.add_argument("--gpu", action="store_true", help="35 M to 650 M parameters, 8 minutes")
     arguments = arguments.parse_args()
@@ -189,7 +190,7 @@ def main() -> None:
             write("train_throughput_gpu", rows, packages)
         return
     sizes = arguments.sizes[:1] if arguments.quick else arguments.sizes
-    share, repeats = (0.1, 1) if arguments.quick else (1.0, arguments.repeats)
+    share, repeats = (0.1, 1) if arguments.quick else (arguments.share, arguments.repeats)
     rows = [
         row
         for size in sizes

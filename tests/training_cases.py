@@ -33,7 +33,8 @@ from pfamformer.training.objectives import (
     WithRegulariser,
 )
 from pfamformer.training.optimizers import make_optimizer
-from pfamformer.training.runs import objective_of, untrained
+from pfamformer.training.runs import objective_of
+from pfamformer.training.starts import untrained
 from pfamformer.training.state import StateFolder
 
 GOLDEN = Path(__file__).parent / "data" / "golden_losses.json"

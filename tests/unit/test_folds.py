@@ -19,7 +19,8 @@ from pfamformer.tables import read_table
 from pfamformer.tasks.fold_alignments import write_alignments
 from pfamformer.tasks.folds import HOLDOUTS, domains_of_task, split_of_task
 from pfamformer.tasks.tabular import read_tape_tsv
-from pfamformer.training.runs import finetune, untrained
+from pfamformer.training.runs import finetune
+from pfamformer.training.starts import Trained, untrained
 
 PARTS = ["train"] * 5 + ["dev", "test_fold", "test_superfamily", "test_family"]
 
@@ -150,8 +151,8 @@ def test_a_frozen_encoder_keeps_its_weights_and_the_head_learns(task, tmp_path):
         tokens_per_batch=1024, learning_rate=1e-2, precision="float32",
     )  # fmt: skip
     finetune(
-        settings, start, None, domains, split_of_task(task, domains), tmp_path / "state", tmp_path,
-        1, "frozen", 3,
+        settings, Trained(start, None), domains, split_of_task(task, domains),
+        tmp_path / "state", tmp_path, 1, "frozen", 3,
     )  # fmt: skip
     kept = load_file(tmp_path / "weights.safetensors")
     for name, tensor in untrained(start).encoder.state_dict().items():

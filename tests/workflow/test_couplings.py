@@ -9,7 +9,7 @@ from pfamformer.sequences.alphabet import STANDARD, encode
 from pfamformer.training.batches import InMemory, read_in_order
 from pfamformer.training.evaluate import evaluate
 from pfamformer.training.objectives import MaskedLanguageModelling
-from pfamformer.training.runs import untrained
+from pfamformer.training.starts import untrained
 from training_cases import pretraining, run
 
 PAIRS, NOISE, TARGETS = 8, 0.1, 0.15

@@ -1,31 +1,13 @@
 """Figure 10: entropy of the predictions."""
 
-import pandas as pd
-
-from pfamformer.analysis.output import item_parser, write_analysis
-from pfamformer.analysis.posteriors import read_frequencies
 from pfamformer.command import run
-from pfamformer.report.distributions import numbers
 from pfamformer.report.figure_10 import LIMITS, describe, draw
+from pfamformer.report.posteriors import figure_of
 
 
 def main() -> None:
     """Parse, summarise, write."""
-    parser = item_parser(__doc__)
-    parser.add_argument("--posteriors", required=True, help="posteriors.parquet")
-    parser.add_argument("--frequencies", required=True, help="frequencies.json")
-    arguments = parser.parse_args()
-    posteriors = pd.read_parquet(arguments.posteriors)
-    frequency = read_frequencies(arguments.frequencies)
-    table = numbers(
-        posteriors,
-        "entropy",
-        LIMITS,
-        draws=arguments.bootstrap,
-        confidence=arguments.confidence,
-        seed=arguments.seed,
-    )
-    write_analysis(arguments, draw(posteriors, frequency), table, describe(table))
+    figure_of(__doc__, "entropy", LIMITS, draw, lambda table, _: describe(table))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """Embedding arithmetic between kinds of proteins and between species."""
 
 import pandas as pd
-import torch
 
 from pfamformer.analysis.encoders import encoders_of
 from pfamformer.analysis.networks import add_snapshot_options, snapshots
 from pfamformer.analysis.orthologues import arithmetic, read_orthologues
 from pfamformer.analysis.output import item_parser, write_analysis
-from pfamformer.analysis.vectors import composition, mean_vectors
+from pfamformer.analysis.vectors import composition, vectors_by_name
 from pfamformer.command import run
 from pfamformer.report.orthologues import describe, draw
 from pfamformer.report.separation import COMPOSITION, TRAINED, UNTRAINED
@@ -26,18 +25,13 @@ def main() -> None:
     table: pd.DataFrame = read_orthologues(arguments.orthologues)
     sequences = InMemory([encode(s) for s in table["sequence"]])
     found = snapshots(arguments.steps, arguments.weights)
-    vectors = {
-        name: mean_vectors(
-            encoder,
-            sequences,
-            budget=arguments.budget,
-            max_length=arguments.max_length,
-            device=torch.device("cpu"),
-        )
-        for name, encoder in zip(
-            (TRAINED, UNTRAINED), encoders_of(found, arguments.seed)[:2], strict=True
-        )
-    }
+    vectors = vectors_by_name(
+        (TRAINED, UNTRAINED),
+        encoders_of(found, arguments.seed)[:2],
+        sequences,
+        budget=arguments.budget,
+        max_length=arguments.max_length,
+    )
     summary = arithmetic(
         vectors | {COMPOSITION: composition(sequences)},
         table,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pfamformer.command import run
 from pfamformer.config import PretrainSettings, read_run
-from pfamformer.training.runs import Trained, pretrain
+from pfamformer.training.runs import pretrain
+from pfamformer.training.starts import Trained
 
 
 def main() -> None:

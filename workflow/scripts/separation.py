@@ -1,12 +1,10 @@
 """Separation of families by trained and untrained encoders."""
 
-import torch
-
 from pfamformer.analysis.encoders import encoders_of
 from pfamformer.analysis.networks import add_snapshot_options, snapshots
 from pfamformer.analysis.output import item_parser, write_analysis
 from pfamformer.analysis.separation import choose, separation
-from pfamformer.analysis.vectors import composition, mean_vectors
+from pfamformer.analysis.vectors import composition, vectors_by_name
 from pfamformer.command import run
 from pfamformer.report.separation import COMPOSITION, LSTM, TRAINED, UNTRAINED, describe, draw
 from pfamformer.sequences.alphabet import encode
@@ -32,17 +30,13 @@ def main() -> None:
         arguments.seed,
     )
     sequences = InMemory([encode(s) for s in chosen["sequence"]])
-    names = (TRAINED, UNTRAINED, LSTM)
-    vectors = {
-        name: mean_vectors(
-            encoder,
-            sequences,
-            budget=arguments.budget,
-            max_length=arguments.max_length,
-            device=torch.device("cpu"),
-        )
-        for name, encoder in zip(names, encoders_of(found, arguments.seed), strict=True)
-    }
+    vectors = vectors_by_name(
+        (TRAINED, UNTRAINED, LSTM),
+        encoders_of(found, arguments.seed),
+        sequences,
+        budget=arguments.budget,
+        max_length=arguments.max_length,
+    )
     table = separation(
         vectors | {COMPOSITION: composition(sequences)},
         chosen,

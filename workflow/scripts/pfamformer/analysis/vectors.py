@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -36,6 +36,22 @@ def mean_vectors(
         for row, vector in zip(batch.rows, mean_BD, strict=True):
             rows[row] = vector
     return np.stack(rows)
+
+
+def vectors_by_name(
+    names: Iterable[str],
+    encoders: Iterable[Callable[[Tensor], Tensor]],
+    sequences: Sequences,
+    *,
+    budget: int,
+    max_length: int,
+) -> dict[str, np.ndarray]:
+    """:func:`mean_vectors` of as many encoders as there are names, on the CPU."""
+    cpu = torch.device("cpu")
+    return {
+        name: mean_vectors(encode, sequences, budget=budget, max_length=max_length, device=cpu)
+        for name, encode in zip(names, encoders, strict=True)
+    }
 
 
 def composition(sequences: Sequences) -> np.ndarray:

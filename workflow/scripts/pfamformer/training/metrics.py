@@ -54,6 +54,11 @@ class Metrics:
         parts = [x.detach().to(self._device, torch.float64) for x in (loss, targets, right)]
         self._sums += torch.stack(parts)
 
+    @property
+    def steps(self) -> int:
+        """The step of the last row."""
+        return self.rows[-1]["step"]
+
     def content(self) -> dict[str, Any]:
         """What a saved state needs; the processes' sums are joined in the leading one."""
         sums = self._join().tolist()

@@ -6,14 +6,12 @@ import hashlib
 import json
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 from torch import nn
 
 from pfamformer.command import atomic_path, log
@@ -24,7 +22,7 @@ from pfamformer.methods.new_families import known_and_new
 from pfamformer.methods.outputs import SCORED, long_scores, parts_of, write_outputs
 from pfamformer.methods.priors import chain_windows, lend
 from pfamformer.model.classifier import Classifier
-from pfamformer.model.encoder import Encoder, MaskedLanguageModel, TokenHead
+from pfamformer.model.encoder import MaskedLanguageModel, TokenHead
 from pfamformer.model.esm2 import load_esm2, weight_files
 from pfamformer.sequences.alphabet import INDEX, STANDARD, encode
 from pfamformer.sequences.shards import TokenShards
@@ -34,6 +32,7 @@ from pfamformer.training.device import hash_of, number_format, prepare_device
 from pfamformer.training.distributed import Team, join_team
 from pfamformer.training.evaluate import evaluate
 from pfamformer.training.hard import hard_classes
+from pfamformer.training.heads import learn, start_from, state_of
 from pfamformer.training.loop import train
 from pfamformer.training.metrics import Metrics
 from pfamformer.training.objectives import (
@@ -52,32 +51,8 @@ from pfamformer.training.objectives import (
     inverse_frequency,
 )
 from pfamformer.training.optimizers import make_optimizer
+from pfamformer.training.starts import Trained, prepare_encoder, untrained
 from pfamformer.training.state import StateFolder, digest_of, save_weights
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A pretraining run to start from or to learn from.
-
-    Attributes:
-        weights: its trained weights; None means its untrained ones.
-    """
-
-    settings: PretrainSettings
-    weights: Path | None
-
-    def model(self) -> MaskedLanguageModel:
-        """The network with these weights."""
-        model = untrained(self.settings)
-        if self.weights is not None:
-            model.load_state_dict(load_file(self.weights))
-        return model
-
-
-def untrained(settings: PretrainSettings) -> MaskedLanguageModel:
-    """The network of a pretraining run before its first step: the same from the same seed."""
-    torch.manual_seed(hash_of(settings.seed, -2))
-    return MaskedLanguageModel(settings.network)
 
 
 def starting(settings: PretrainSettings) -> MaskedLanguageModel:
@@ -201,13 +176,6 @@ def pretrain(
     finish(output, metrics, summary, state)
 
 
-def prepare_encoder(encoder: Encoder, settings: TrainingSettings) -> None:
-    """How its layers are computed."""
-    encoder.checkpointing = settings.activation_checkpointing
-    if settings.compile:
-        encoder.compile_layers()
-
-
 def _corpus(folder: Path) -> tuple[TokenShards, TokenShards]:
     """Training and validation sequences."""
     shards, held_back = TokenShards(folder / "train"), TokenShards(folder / "valid")
@@ -231,8 +199,7 @@ def _hand_over(kept: Path, output: Path) -> None:
 
 def finetune(
     settings: FinetuneSettings,
-    start: PretrainSettings | None,
-    weights: Path | None,
+    start: Trained | None,
     domains: pd.DataFrame,
     split: pd.DataFrame,
     state_folder: Path,
@@ -245,9 +212,7 @@ def finetune(
     """Fine-tune a network to families; writes weights, predictions, scores and metrics.
 
     Args:
-        start: the pretraining run whose network it starts from; None where the settings name an
-            encoder of their own.
-        weights: its trained weights; None starts from its untrained ones.
+        start: what it starts from; None where the settings name an encoder of their own.
         domains, split: the tables of these names.
         run: name of this run, for the tables.
         candidates: families kept of each domain in the ``scores`` table.
@@ -265,9 +230,10 @@ def finetune(
     torch.manual_seed(hash_of(settings.seed, -3))
     beside = {"clan": max(1, len(clans))} if settings.clan_weight else {}
     windows = chain_windows(settings, profiles, families)
-    model = Classifier(start and start.network, len(families), settings, beside, windows)
-    if start is not None:
-        _start_from(model, Trained(start, weights), settings)
+    model = Classifier(start and start.settings.network, len(families), settings, beside, windows)
+    start_from(model, settings, start)
+    if start is not None and settings.mlm_weight:
+        model.auxiliary["tokens"] = _token_head(start)
     rows, labels = (
         [encode(s) for s in training["sequence"]],
         [classes[f] for f in training["family"]],
@@ -280,26 +246,14 @@ def finetune(
         labels += [classes[family] for _, family in more]
     model.to(device)
     sequences = InMemory(rows)
-    plan = BatchPlan(
-        sequences.lengths, settings.tokens_per_batch, settings.max_length, settings.seed
-    )
-    batches = sum(len(plan.epoch(epoch)) for epoch in range(settings.epochs))
-    steps = max(1, batches // settings.accumulate)
-    log.info("%d domains of %d families, %d steps", len(training), len(families), steps)
+    log.info("%d domains of %d families", len(training), len(families))
     truth = {"head": torch.tensor(labels)}
     if settings.clan_weight:
         # Sequences drawn from profiles have no row, so no clan of their own: that of their family.
         clan_of = dict(zip(training["family"], training["clan"], strict=True))
         truth["clan"] = torch.tensor([clans.get(clan_of[families[f]], -1) for f in labels])
-    state = StateFolder(
-        state_folder,
-        {
-            "run": settings.model_dump(),
-            "start": start and start.model_dump(),
-            "training domains": digest_of_ids(training["id"]),
-            "files": {str(path): digest_of(path) for path in (weights, profiles) if path},
-        },
-    )
+    about = {"training domains": digest_of_ids(training["id"])}
+    state = state_of(state_folder, settings, start, about, [profiles] if profiles else [])
     started = time.monotonic()
     if windows and settings.compared:
         task: Objective = AgainstFew(
@@ -307,28 +261,12 @@ def finetune(
         )
     else:
         task = _task(settings, truth)
-    metrics = train(
-        model,
-        task,
-        sequences,
-        settings,
-        steps=steps,
-        plan=plan,
-        optimizer=make_optimizer(
-            [
-                (model.encoder, settings.encoder_rate),
-                *((part, 1.0) for part in (model.head, model.auxiliary, model.mixes)),
-            ],
-            settings,
-        ),
-        state=state,
-        team=team,
-    )
+    metrics = learn(model, task, sequences, settings, state, team)
     if not team.leads:
         return
     seconds = time.monotonic() - started
     about = {
-        "network": start and start.network.model_dump(),
+        "network": start and start.settings.network.model_dump(),
         "run": settings.model_dump(),
         "families": families,
         "windows": windows,
@@ -348,7 +286,7 @@ def finetune(
         logarithmic=True,
     )  # fmt: skip
     summary = summary_of(model, settings, metrics, team, threads, seconds)
-    finish(output, metrics, summary | {"families": len(families), "steps": steps}, state)
+    finish(output, metrics, summary | {"families": len(families)}, state)
 
 
 def _at_most(training: pd.DataFrame, settings: FinetuneSettings) -> pd.DataFrame:
@@ -359,30 +297,12 @@ def _at_most(training: pd.DataFrame, settings: FinetuneSettings) -> pd.DataFrame
     return training.loc[shuffled.groupby("family").head(settings.per_family).index.sort_values()]
 
 
-def encoder_weights(start: PretrainSettings, weights: Path | None) -> dict[str, torch.Tensor]:
-    """An encoder's weights: of a file, or those that the run would start with."""
-    if weights is None:
-        return untrained(start).encoder.state_dict()
-    tensors = load_file(weights)
-    return {
-        name.removeprefix("encoder."): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("encoder.")
-    }
-
-
-def _start_from(model: Classifier, start: Trained, settings: FinetuneSettings) -> None:
-    """Put a pretrained encoder in, and its token head where that goes on learning."""
-    pretrained = start.model()
-    model.encoder.load_state_dict(pretrained.encoder.state_dict())
-    prepare_encoder(model.encoder, settings)
-    # A frozen encoder needs no gradients: nothing is computed backwards through it.
-    model.encoder.requires_grad_(settings.encoder_rate > 0)
-    if settings.mlm_weight:
-        head = TokenHead(start.settings.network)
-        kept = pretrained.state_dict()
-        head.load_state_dict({name: kept[name] for name in head.state_dict()})
-        model.auxiliary["tokens"] = head
+def _token_head(start: Trained) -> TokenHead:
+    """The token head of a pretrained network, which goes on learning."""
+    head = TokenHead(start.settings.network)
+    kept = start.model().state_dict()
+    head.load_state_dict({name: kept[name] for name in head.state_dict()})
+    return head
 
 
 def _task(settings: FinetuneSettings, labels: dict[str, torch.Tensor]) -> Objective:
@@ -424,6 +344,7 @@ def summary_of(
         "processes": team.size,
         "threads": threads,
         "precision": str(number_format(settings.precision, device)).removeprefix("torch."),
+        "steps": metrics.steps,
         "residues_read": metrics.tokens,
         "seconds_of_last_start": round(seconds, 1),
     }

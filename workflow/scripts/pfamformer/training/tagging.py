@@ -14,21 +14,21 @@ import torch.nn.functional as F
 from torch import nn
 
 from pfamformer.command import log
-from pfamformer.config import PretrainSettings, TaggerSettings
+from pfamformer.config import TaggerSettings
 from pfamformer.methods.decoding import Grammar
 from pfamformer.methods.tagging import calls
 from pfamformer.model.tagger import FIRST, LAST, MIDDLE, OUTSIDE, Tagger
 from pfamformer.sequences.alphabet import encode
 from pfamformer.tables import write_table
-from pfamformer.training.batches import Batch, BatchPlan, InMemory, read_in_order
+from pfamformer.training.batches import Batch, InMemory, read_in_order
 from pfamformer.training.device import hash_of, number_format, prepare_device
 from pfamformer.training.distributed import join_team
-from pfamformer.training.loop import train
+from pfamformer.training.heads import fit
 from pfamformer.training.objectives import Outcome
 from pfamformer.training.objectives.base import rows_at
-from pfamformer.training.optimizers import make_optimizer
-from pfamformer.training.runs import digest_of_ids, encoder_weights, finish, summary_of
-from pfamformer.training.state import StateFolder, digest_of, save_weights
+from pfamformer.training.runs import digest_of_ids, finish, summary_of
+from pfamformer.training.starts import Trained
+from pfamformer.training.state import save_weights
 
 #: Label of positions that are not residues.
 IGNORED = -1
@@ -117,8 +117,7 @@ class Rows:
 
 def train_tagger(
     settings: TaggerSettings,
-    start: PretrainSettings | None,
-    weights: Path | None,
+    start: Trained | None,
     table: pd.DataFrame,
     domains: pd.DataFrame,
     state_folder: Path,
@@ -129,8 +128,7 @@ def train_tagger(
     """Train a tagger; writes weights, ``calls`` on everything but training slices, and metrics.
 
     Args:
-        start: the pretraining run whose network it starts from; None for an encoder of its own.
-        weights: its trained weights; None starts from its untrained ones.
+        start: what it starts from; None for an encoder of its own.
         table, domains: the tables ``localisation`` and ``localisation_domains``.
         run: name of this run, for the tables.
     """
@@ -140,50 +138,21 @@ def train_tagger(
     numbers = {family: number for number, family in enumerate(families)}
     rows = Rows(training, domains, numbers)
     torch.manual_seed(hash_of(settings.seed, -4))
-    model = Tagger(start and start.network, len(families), settings)
-    if start is not None:
-        model.encoder.load_state_dict(encoder_weights(start, weights))
-        model.encoder.checkpointing = settings.activation_checkpointing
-    model.to(device)
-    # Slices are as long as the data set made them: their labels must not be cut.
-    longest = int(rows.sequences.lengths.max())
-    plan = BatchPlan(rows.sequences.lengths, settings.tokens_per_batch, longest, settings.seed)
-    batches = sum(len(plan.epoch(epoch)) for epoch in range(settings.epochs))
-    steps = max(1, batches // settings.accumulate)
-    log.info("%d slices, %d families, %d steps", len(rows.table), len(families), steps)
-    state = StateFolder(
-        state_folder,
-        {
-            "run": settings.model_dump(),
-            "start": start and start.model_dump(),
-            "training slices": digest_of_ids(rows.table["id"]),
-            "files": {str(weights): digest_of(weights)} if weights else {},
-        },
-    )
+    model = Tagger(start and start.settings.network, len(families), settings)
+    log.info("%d slices, %d families", len(rows.table), len(families))
     started = time.monotonic()
-    metrics = train(
-        model,
-        Tagging(rows.kinds, rows.families),
-        rows.sequences,
-        settings,
-        steps=steps,
-        plan=plan,
-        optimizer=make_optimizer(
-            [
-                (model.encoder, settings.encoder_rate),
-                (nn.ModuleList([model.kinds, model.families]), 1.0),
-            ],
-            settings,
-        ),
-        state=state,
-        team=team,
-    )
+    # Slices are as long as the data set made them: their labels must not be cut.
+    metrics, state = fit(
+        model, Tagging(rows.kinds, rows.families), rows.table["sequence"].tolist(), settings, start,
+        state_folder, {"training slices": digest_of_ids(rows.table["id"])}, team, device,
+        whole=True,
+    )  # fmt: skip
     if not team.leads:
         return
     seconds = time.monotonic() - started
     grammar = rows.grammar()
     about = {
-        "network": start and start.network.model_dump(),
+        "network": start and start.settings.network.model_dump(),
         "run": settings.model_dump(),
         "families": families,
         "grammar": vars(grammar),
@@ -202,4 +171,4 @@ def train_tagger(
     )
     write_table(found, "calls", output / "calls.parquet")
     summary = summary_of(model, settings, metrics, team, threads, seconds)
-    finish(output, metrics, summary | {"families": len(families), "steps": steps}, state)
+    finish(output, metrics, summary | {"families": len(families)}, state)

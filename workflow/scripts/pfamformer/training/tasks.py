@@ -20,9 +20,10 @@ from pfamformer.tables import write_table
 from pfamformer.training.batches import InMemory, read_in_order
 from pfamformer.training.device import autocast, hash_of, prepare_device
 from pfamformer.training.distributed import join_team
-from pfamformer.training.heads import Start, fit
+from pfamformer.training.heads import fit
 from pfamformer.training.objectives.labels import UNKNOWN, States, Values
 from pfamformer.training.runs import digest_of_ids, finish, summary_of
+from pfamformer.training.starts import Trained
 from pfamformer.training.state import save_weights
 
 #: Label of a residue of which nothing is known, in the ``task`` table.
@@ -105,7 +106,7 @@ def task_of(training: pd.DataFrame, path: str | Path) -> StateTask | ValueTask:
 
 def train_task(
     settings: TaskRunSettings,
-    start: Start | None,
+    start: Trained | None,
     table: pd.DataFrame,
     path: str | Path,
     state_folder: Path,

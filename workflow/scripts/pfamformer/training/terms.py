@@ -19,15 +19,16 @@ from pfamformer.tasks.go import GoTask
 from pfamformer.tasks.term_targets import Conditions, conditions_of, log_odds, truth_of
 from pfamformer.training.device import hash_of, prepare_device
 from pfamformer.training.distributed import join_team
-from pfamformer.training.heads import Start, fit
+from pfamformer.training.heads import fit
 from pfamformer.training.objectives.terms import Terms
 from pfamformer.training.runs import digest_of_ids, finish, summary_of
+from pfamformer.training.starts import Trained
 from pfamformer.training.state import save_weights
 
 
 def train_terms(
     settings: TermsSettings,
-    start: Start | None,
+    start: Trained | None,
     task: GoTask,
     state_folder: Path,
     output: Path,
