@@ -9,10 +9,13 @@ on them. The chained motifs grow with the number of families as profiles do; the
 left out.
 """
 
+from collections.abc import Callable, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
+import pandas as pd
 import torch
+from pyhmmer.plan7 import HMM
 
 from common import compare, in_turn, parser, write
 from pfamformer.config import FinetuneSettings, NetworkSettings, TaggerSettings
@@ -75,7 +78,7 @@ def main() -> None:
         write("families_speed", rows, ("torch", "pyhmmer"))
 
 
-def repeated(profiles, count):
+def repeated(profiles: Sequence[HMM], count: int) -> list[HMM]:
     """So many profiles, each with a name of its own."""
     found = []
     for number, hmm in enumerate(islice(cycle(profiles), count)):
@@ -85,7 +88,7 @@ def repeated(profiles, count):
     return found
 
 
-def classifiers(hmms, domains):
+def classifiers(hmms: Sequence[HMM], domains: pd.DataFrame) -> dict[str, Callable[[], object]]:
     """What classifies the domains among the profiles' families, by name."""
     sequences = domains["sequence"].tolist()
     plain = FinetuneSettings(kind="finetune", start_from="x", head="dropout", **SHARED)
@@ -101,7 +104,7 @@ def classifiers(hmms, domains):
     }
 
 
-def tag(families, slices):
+def tag(families: int, slices: pd.DataFrame) -> pd.DataFrame:
     """The tagger's calls on whole slices."""
     settings = TaggerSettings(kind="tagger", start_from="x", **SHARED)
     model = Tagger(NETWORK, families, settings)
