@@ -700,7 +700,10 @@ class ResourcesSettings(Settings):
         "Token shards: one thread decompresses, one writes", default=RuleResources(threads=2)
     )
     profiles: RuleResources = setting("Profile HMMs", default=RuleResources(threads=2))
-    annotate: RuleResources = setting("Annotation of a query", default=RuleResources(threads=2))
+    # Networks and their batches: 1.6 GB on 6,000 proteins.
+    annotate: RuleResources = setting(
+        "Annotation of a query", default=RuleResources(threads=2, mem_mb=3000)
+    )
     pretrain: RuleResources = setting("Pretraining", default=RuleResources(threads=2))
     finetune: RuleResources = setting("Fine-tuning", default=RuleResources())
     analysis: RuleResources = setting(
