@@ -5,12 +5,20 @@ python benchmarks/train_memory.py
 
 from __future__ import annotations
 
-import json
+import multiprocessing
 import resource
-import subprocess
-import sys
+
+import numpy as np
+import torch
 
 from common import parser, write
+from pfamformer.config import PretrainSettings
+from pfamformer.model.encoder import MaskedLanguageModel
+from pfamformer.training.batches import collate
+from pfamformer.training.device import autocast
+from pfamformer.training.objectives import MaskedLanguageModelling
+from pfamformer.training.optimizers import make_optimizer
+from train_throughput import SIZES
 
 LENGTHS = (30, 120, 480, 1020)
 TOKENS = 4096
@@ -18,17 +26,6 @@ TOKENS = 4096
 
 def step(size: str, length: int, checkpointing: bool) -> float:
     """Peak resident memory of this process after a step, in MB."""
-    import numpy as np
-    import torch
-
-    from pfamformer.config import PretrainSettings
-    from pfamformer.model.encoder import MaskedLanguageModel
-    from pfamformer.training.batches import collate
-    from pfamformer.training.device import autocast
-    from pfamformer.training.objectives import MaskedLanguageModelling
-    from pfamformer.training.optimizers import make_optimizer
-    from train_throughput import SIZES
-
     torch.set_num_threads(1)
     settings = PretrainSettings.model_validate(
         {"kind": "pretrain", "corpus": "uniparc", "network": SIZES[size].model_dump(), "steps": 1,
@@ -52,23 +49,18 @@ def step(size: str, length: int, checkpointing: bool) -> float:
 
 
 def main() -> None:
-    """One process per measurement."""
+    """One process per measurement: a peak is that of a whole process."""
     arguments = parser(__doc__.splitlines()[0])
-    arguments.add_argument("--one", nargs=3, help="size, length, checkpointing (0 or 1)")
+    arguments.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     arguments = arguments.parse_args()
-    if arguments.one:
-        size, length, checkpointing = arguments.one
-        print(json.dumps(step(size, int(length), checkpointing == "1")))
-        return
+    # Forked, so that torch is imported once. This process computes nothing that a fork would lose.
+    processes = multiprocessing.get_context("fork").Pool(1, maxtasksperchild=1)
     rows = []
-    for size in ("1M",) if arguments.quick else ("1M", "8M", "35M"):
+    for size in arguments.sizes[:1] if arguments.quick else arguments.sizes:
         for checkpointing in (False, True):
             found = {}
             for length in LENGTHS:
-                words = [sys.executable, __file__, "--one", size, length, int(checkpointing)]
-                words = [str(word) for word in words]
-                out = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-                found[length] = round(json.loads(out))
+                found[length] = round(processes.apply(step, (size, length, checkpointing)))
             ratio = max(found.values()) / min(found.values())
             how = "recomputed" if checkpointing else "kept"
             print(f"{size}, activations {how}: MB by length {found}, ratio={ratio:.2f}", flush=True)
