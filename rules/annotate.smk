@@ -66,7 +66,7 @@ if not PROJECT.model:
         params:
             code=code_digest("model"),
             options=model_options,
-            output=f"{RESULTS}/model",
+            output=lambda wildcards, output: str(Path(output.card).parent),
         shell:
             "python {input.code[0]} {params.options} --output {params.output} 2> {log}"
 
@@ -129,7 +129,7 @@ rule read_query:
         runtime=need("annotate", "runtime"),
     params:
         code=code_digest("read_query"),
-        model=MODEL,
+        model=lambda wildcards, input: str(Path(input.model[-1]).parent),
         least=PROJECT.annotate.min_term_probability,
     shell:
         "python {input.code[0]} --query {input.query:q} --model {params.model:q}"
@@ -174,7 +174,7 @@ rule annotate_query:
                 *([f"model={PROJECT.model}"] if PROJECT.model else []),
             ]
         ),
-        model=MODEL,
+        model=lambda wildcards, input: str(Path(input.model[-1]).parent),
         least=PROJECT.annotate.min_term_probability,
     shell:
         "python {input.code[0]} --proteins {input.proteins:q} --summary {input.summary:q}"
