@@ -160,7 +160,10 @@ def folder_of(method):
 def about(method):
     """How table 3 sorts a method."""
     if method in FINETUNE:
-        return {"kind": "network", "start": FINETUNE[method].weights, "group": group_of(method)}
+        run = FINETUNE[method]
+        of_profiles = run.needs_profiles and run.weights == "untrained"
+        start = "training profiles" if of_profiles else run.weights
+        return {"kind": "network", "start": start, "group": group_of(method)}
     kinds = {"neighbour": EMBEDDED, "combination": COMBINATIONS, "baseline": BASELINES}
     return {"kind": next(k for k, names in kinds.items() if method in names), "start": "none"}
 
