@@ -8,18 +8,17 @@ tell.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors import SafetensorError
 from torch import Tensor
 
-from pfamformer.config import FinetuneSettings, NetworkSettings
+from pfamformer.config import FinetuneSettings
 from pfamformer.errors import InputError
+from pfamformer.methods import network
 from pfamformer.model.classifier import Classifier
 from pfamformer.model.encoder import Encoder
 
@@ -31,19 +30,14 @@ def load_classifier(path: str | Path) -> tuple[Classifier, FinetuneSettings]:
         InputError: not the weights of a fine-tuned network.
     """
     try:
-        with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {})["about"])
-        settings = FinetuneSettings.model_validate(about["run"])
-        network = about["network"] and NetworkSettings(**about["network"])
-        model = Classifier(network, len(about["families"]), settings, windows=about.get("windows"))
-        model.load_state_dict(load_file(path))
+        model, settings, _ = network.load_classifier(str(path), torch.device("cpu"))
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise InputError(
             path,
             f"not the weights of a fine-tuned network ({error})",
             remedy="Delete it and rerun its fine-tuning",
         ) from error
-    return model.eval(), settings
+    return model, settings
 
 
 def readings(model: Classifier, tokens_1L: Tensor) -> dict[str, np.ndarray]:

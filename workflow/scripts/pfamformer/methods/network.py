@@ -68,7 +68,7 @@ def load_classifier(
 ) -> tuple[Classifier, FinetuneSettings, list[str]]:
     """A fine-tuned network from its weights file: the network, its settings, its families."""
     with safe_open(path, "pt") as file:
-        about = json.loads(file.metadata()["about"])
+        about = json.loads((file.metadata() or {})["about"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     settings = FinetuneSettings.model_validate(about["run"])
     network = about["network"] and NetworkSettings.model_validate(about["network"])
