@@ -29,7 +29,11 @@ rule report:
         families=f"{RESULTS}/domains/families.tsv",
         rejects=f"{RESULTS}/domains/rejects.tsv",
         leakage=expand(f"{RESULTS}/splits/{{split}}/leakage.json", split=SPLITS),
-        corpora=expand(f"{RESULTS}/corpora/{{corpus}}/train/index.json", corpus=CORPORA),
+        corpora=expand(
+            f"{RESULTS}/corpora/{{corpus}}/{{part}}/index.json",
+            corpus=CORPORA,
+            part=["train", "valid"],
+        ),
         pretraining=expand(
             f"{RESULTS}/pretrain/{{run}}/{{file}}",
             run=PRETRAIN,

@@ -1,5 +1,8 @@
 """The mutation scan against single calls of the network, and conservation against SciPy."""
 
+import html
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +13,8 @@ from conftest import random_sequence
 from pfamformer.analysis.mutations import agreement, choose, conservation, scan
 from pfamformer.config import FinetuneSettings, NetworkSettings
 from pfamformer.model.classifier import Classifier
-from pfamformer.report.mutation_scan import draw, make_table, top_share
+from pfamformer.report.figures import save_svg
+from pfamformer.report.mutation_scan import describe, draw, hovers, make_table, top_share
 from pfamformer.sequences.alphabet import STANDARD, encode
 from pfamformer.training.batches import collate
 
@@ -75,4 +79,36 @@ def test_the_figure_shows_every_residue(stream):
     assert figure.axes[0].images[0].get_array().shape == (20, 12)
     rho, p = agreement(change, bits)
     assert rho == pytest.approx(1) and p < 1e-6
-    assert top_share(np.diag([1.0, 0, 0, 0])) == 1.0
+    assert top_share(np.array([0, 1.0, 0, 0])) == 1.0
+
+
+def test_every_cell_of_the_heat_map_says_what_it_shows(stream, tmp_path):
+    change = stream.random((12, 20))
+    table = make_table("ACDEFGHIKLMN", change, change.mean(1))
+    figure = draw(table)
+    save_svg(figure, tmp_path / "scan.svg", hovers(figure, table))
+    shapes = re.findall(
+        r'd="M([\d.]+) ([\d.]+)h([\d.]+)v([\d.]+)h-[\d.]+z"><title>([^<]+)',
+        (tmp_path / "scan.svg").read_text(),
+    )
+    texts = [shape[-1] for shape in shapes]
+    assert len(set(texts)) == 12 * 20
+    assert f"C2W: {change[1, STANDARD.index('W')]:.2g} nats" in texts
+    assert "A1: the domain's own residue" in [html.unescape(text) for text in texts]
+    # Together the cells cover the panel, which the figure places in shares of its size, upwards.
+    x, y, width, height = np.array([shape[:4] for shape in shapes], dtype=float).T
+    box, (wide, high) = figure.axes[0].get_position(), 72 * figure.get_size_inches()
+    assert x.min() == pytest.approx(box.x0 * wide, abs=0.2)
+    assert (x + width).max() == pytest.approx(box.x1 * wide, abs=0.2)
+    assert y.min() == pytest.approx((1 - box.y1) * high, abs=0.2)
+    assert (y + height).max() == pytest.approx((1 - box.y0) * high, abs=0.2)
+
+
+def test_a_scan_that_changes_nothing_is_no_finding(stream):
+    bits = stream.random(12)
+    change = np.outer(bits, np.ones(20))
+    strong = describe("d", "F", "chain", 0.9, 1e-3, make_table("ACDEFGHIKLMN", change, bits))
+    faint = describe("d", "F", "chain", 0.9, 1e-3, make_table("ACDEFGHIKLMN", change / 1e6, bits))
+    assert strong.findings and not strong.shortfalls
+    assert faint.shortfalls and not faint.findings
+    assert "no single substitution changes this answer" in faint.text[0]

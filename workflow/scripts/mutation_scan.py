@@ -42,11 +42,11 @@ def main() -> None:
     aligned, row = rows_of(arguments.seed_alignments, family, chosen, arguments.min_length)
     table = mutation_scan.make_table(sequence, change, conservation(aligned, row))
     rho, p = agreement(change, table["conservation"].to_numpy())
-    save_svg(mutation_scan.draw(table), arguments.output / "mutation_scan.svg")
+    figure = mutation_scan.draw(table)
+    save_svg(figure, arguments.output / "mutation_scan.svg", mutation_scan.hovers(figure, table))
     with atomic_path(arguments.output / "mutation_scan.tsv") as temporary:
         table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
-    share = mutation_scan.top_share(change)
-    item = mutation_scan.describe(chosen, family, arguments.run, rho, p, share)
+    item = mutation_scan.describe(chosen, family, arguments.run, rho, p, table)
     write_item(item, arguments.output / "mutation_scan.json")
 
 

@@ -16,13 +16,15 @@ from pfamformer.sequences.alphabet import STANDARD
 
 # Scanned domains are short enough to read a heat map of, and long enough to have a pattern.
 SHORTEST, LONGEST = 30, 120
+# Training domains from which on conservation is known well enough.
+MANY = 50
 
 
 def choose(predictions: pd.DataFrame, split: pd.DataFrame, domains: pd.DataFrame) -> str | None:
     """The scanned domain: a test domain of 30 to 120 residues whose family was told right.
 
-    Where none is both, right counts more than length. Of these one of the family with most training
-    domains, whose conservation is known best, and the one that the network is least sure of: a sure
+    Where none is both, right counts more than length. Of these one of a family with many training
+    domains, whose conservation is known, and the one that the network is least sure of: a sure
     answer hardly changes. None without any test domain.
     """
     size = split.loc[split["part"] == "train", "family"].value_counts()
@@ -30,7 +32,7 @@ def choose(predictions: pd.DataFrame, split: pd.DataFrame, domains: pd.DataFrame
     ordered = predictions.assign(
         right=predictions["predicted"] == predictions["truth"],
         fits=length.between(SHORTEST, LONGEST),
-        size=predictions["truth"].map(size).fillna(0),
+        size=predictions["truth"].map(size).fillna(0).clip(upper=MANY),
     ).sort_values(
         ["right", "fits", "size", "score", "id"], ascending=[False, False, False, True, True]
     )

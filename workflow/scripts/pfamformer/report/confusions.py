@@ -41,8 +41,8 @@ def make_table(entries: Sequence[Entry], families: pd.DataFrame) -> pd.DataFrame
 def describe(entries: Sequence[Entry], families: pd.DataFrame) -> Item:
     """The item of the report."""
     clan_of = families.set_index("family")["clan"]
-    text = []
-    if not (clan_of != "").any():
+    text, clans = [], bool((clan_of != "").any())
+    if not clans:
         text.append("The families of this project carry no clans: errors cannot be sorted by them.")
     else:
         for entry in entries:
@@ -56,16 +56,34 @@ def describe(entries: Sequence[Entry], families: pd.DataFrame) -> Item:
         target="family_analysis",
         section="families",
         title="Confused families",
-        caption="Pairs of families that are confused on the test part, the most frequent first; "
-        "the clan is named where both share one.",
+        caption="Pairs of families that are confused on the test part, at most "
+        f"{MOST} of a method, the most frequent first"
+        + ("; the clan is named where both share one." if clans else "."),
         text=text,
         numbers="confusions.tsv",
         columns=[
-            Column("run", "method", "text"),
+            Column("method", "method", "text"),
+            Column("run", "run", "text"),
             Column("truth_name", "family", "text"),
             Column("predicted_name", "taken for", "text"),
-            Column("clan", "shared clan", "text"),
+            *([Column("clan", "shared clan", "text")] if clans else []),
             Column("domains", "domains", digits=0),
         ],
         rank=3,
+        findings=_most_confused(entries[0], families) if entries else [],
     )
+
+
+def _most_confused(entry: Entry, families: pd.DataFrame) -> list[str]:
+    """The most frequent confusion of a method, as a sentence; none where it makes no error."""
+    named = families.set_index("family")
+    found = confusions(entry.predictions, named["clan"])
+    found = found[found["predicted"] != ""]
+    if found.empty:
+        return []
+    first, name = found.iloc[0], named["name"]
+    errors = int((entry.predictions["predicted"] != entry.predictions["truth"]).sum())
+    return [
+        f"The {entry.method} most often takes {name[first['truth']]} for "
+        f"{name[first['predicted']]}: {first['domains']} of its {errors} errors."
+    ]

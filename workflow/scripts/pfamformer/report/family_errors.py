@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import matplotlib
 import pandas as pd
@@ -20,6 +21,10 @@ STRATA = {
     "identity": ("identity to the nearest training domain (%)", IDENTITIES),
     "size": ("training domains of the family", SIZES),
 }
+
+
+#: Identity to the nearest training domain under which the text calls a domain far; an edge of bins.
+FAR = 0.25
 
 
 def shown(entries: Sequence[Entry], reference: str, limit: int = 5) -> list[Entry]:
@@ -68,37 +73,46 @@ def draw(table: pd.DataFrame) -> Figure:
             panel.set_xlabel(label)
             panel.set_title(f"{letter}", loc="left", fontsize=10, fontweight="bold", color=INK)
         axes[0].set_ylabel("error (%)")
-        lines, labels = axes[0].get_legend_handles_labels()
-        figure.legend(lines, labels, fontsize=8, ncols=3, loc="outside lower center")
+        lines, names = axes[0].get_legend_handles_labels()
+        figure.legend(lines, names, fontsize=8, ncols=3, loc="outside lower center")
         return figure
 
 
 def _panel(axes: Axes, table: pd.DataFrame) -> None:
     lows = sorted(table["low"].unique())
     place = {low: i for i, low in enumerate(lows)}
-    for colour, (_, part) in zip(COLOURS * 2, table.groupby("run", sort=False), strict=False):
+    names = labels(table)
+    runs = table.groupby("run", sort=False)
+    for number, (colour, (run, part)) in enumerate(zip(COLOURS * 2, runs, strict=False)):
         x = part["low"].map(place)
-        axes.plot(x, part["error"], "o-", color=colour, ms=4, lw=1.4, label=part["method"].iloc[0])
+        # A combination often coincides with its best part: dashes above the line show both.
+        axes.plot(
+            x, part["error"], "o--" if number % 2 else "o-", color=colour, ms=4, lw=1.4,
+            label=names[run], zorder=3 - number / 10,
+        )  # fmt: skip
         axes.fill_between(x, part["error_low"], part["error_high"], color=colour, alpha=0.12, lw=0)
     highs = table.groupby("low")["high"].max()
     counts = table.groupby("low")["domains"].first()
     scale = 100 if max(lows) <= 1 else 1
-    labels = [f"{scale * low:g}–{scale * highs[low]:g}\n{counts[low]:g}" for low in lows]
-    axes.set_xticks(range(len(lows)), labels, fontsize=7.5)
+    ticks = [f"{scale * low:g}–{scale * highs[low]:g}\n{counts[low]:g}" for low in lows]
+    axes.set_xticks(range(len(lows)), ticks, fontsize=7.5)
     axes.set_ylim(bottom=0)
+
+
+def labels(table: pd.DataFrame) -> dict[str, str]:
+    """How each run is called: its method, and its own name too where two runs share a method."""
+    method = table.groupby("run", sort=False)["method"].first()
+    shared = method.duplicated(keep=False)
+    return {run: f"{method[run]} ({run})" if shared[run] else method[run] for run in method.index}
 
 
 def describe(table: pd.DataFrame) -> Item:
     """The item of the report."""
-    text = []
-    for method, part in table[table["stratum"] == "identity"].groupby("method", sort=False):
-        far, near = part.iloc[0], part.iloc[-1]
-        text.append(
-            f"{method}: {far['error']:.1f} % wrong of the {far['domains']} domains with "
-            f"{100 * far['low']:.0f} to {100 * far['high']:.0f} % identity to training, "
-            f"{near['error']:.1f} % of the {near['domains']} with {100 * near['low']:.0f} to "
-            f"{100 * near['high']:.0f} %."
-        )
+    identity = table[table["stratum"] == "identity"]
+    sides = [identity[(identity["low"] < FAR) == far] for far in (True, False)]
+    names = labels(table)
+    errors = {run: [_pooled(side[side["run"] == run]) for side in sides] for run in names}
+    far, near = next(iter(errors.values()))
     return Item(
         name="family_errors",
         target="family_analysis",
@@ -107,8 +121,38 @@ def describe(table: pd.DataFrame) -> Item:
         caption="Share of test domains that get a wrong family, with intervals over similarity "
         "components; under each bin the number of its domains. Identity counts identical residues "
         "over the shorter length.",
-        text=text,
+        text=[
+            f"Per cent wrong of the {far.domains:,} test domains under {100 * FAR:.0f} % identity "
+            f"to training, and of the {near.domains:,} others: "
+            + "; ".join(
+                f"{names[run]} {low.percent} and {high.percent}"
+                for run, (low, high) in errors.items()
+            )
+            + "."
+        ],
         figure="family_errors.svg",
         numbers="family_errors.tsv",
         rank=1,
+        findings=[
+            f"Wrong answers for the {far.domains:,} test domains under {100 * FAR:.0f} % identity "
+            "to training: "
+            + ", ".join(f"{names[run]} {low.percent} %" for run, (low, _) in errors.items())
+            + "."
+        ]
+        if far.domains
+        else [],
     )
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """Domains of several bins, and how many per cent of them are wrong."""
+
+    domains: int
+    percent: str
+
+
+def _pooled(bins: pd.DataFrame) -> _Errors:
+    domains = int(bins["domains"].sum())
+    wrong = (bins["error"] * bins["domains"]).sum() / domains if domains else 0.0
+    return _Errors(domains, f"{wrong:.1f}" if domains else "–")

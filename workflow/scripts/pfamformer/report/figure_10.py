@@ -18,7 +18,7 @@ LIMITS = (0.0, 3.1)
 COLUMNS = [
     Column("network", "network", "text"),
     Column("residues", "residues", "text"),
-    Column("count", "number", "number", 0),
+    Column("count", "predictions", "number", 0),
     Column("median", "median (nats)", "number", 2),
     Column("modes", "modes (nats)", "text"),
     Column("inside_minus_outside", "domains − outside (nats)", "interval", 3),
@@ -49,8 +49,8 @@ def describe(table: pd.DataFrame) -> Item:
         + (
             "The study's picture holds: one mode where residues are masked, two where they are not."
             if one and two
-            else "The study saw one mode at masked residues and two at unmasked ones; here there "
-            f"{_count(len(modes['masked']))} and {len(modes['all'])}."
+            else "The study saw one mode at masked residues and two at unmasked ones; here: "
+            f"{len(modes['masked'])} and {len(modes['all'])}."
         )
         + (
             " The network is surer of residues that it can see, as in the study."
@@ -94,7 +94,3 @@ def _domains(row: pd.Series) -> str:
         f"{size_word(row['cliffs_delta'])} effect: Cliff's delta {row['cliffs_delta']:+.2f}). "
         "Outside means outside the families of this project, other domains may lie there."
     )
-
-
-def _count(number: int) -> str:
-    return "is 1" if number == 1 else f"are {number}"

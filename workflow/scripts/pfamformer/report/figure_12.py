@@ -133,5 +133,5 @@ def _where(chosen: np.ndarray, right_N: np.ndarray, words: str) -> str:
         return f"No prediction has a confidence {words}: nothing can be said of it."
     return (
         f"Of the {chosen.sum():,} predictions with a confidence {words}, "
-        f"{right_N[chosen].mean():.0%} are right."
+        f"{100 * right_N[chosen].mean():.0f} % are right."
     )

@@ -42,13 +42,13 @@ def describe(heads: pd.DataFrame, spread: dict[str, Interval], tokens: float) ->
             + (
                 ""
                 if few
-                else f" It is not focused on very few tokens: {after.value / tokens:.0%} of a "
-                "sequence."
+                else f" It is not focused on very few tokens: "
+                f"{100 * after.value / tokens:.0f} % of a sequence."
             ),
             f"The most focused head is head {sharpest['head']:.0f} of layer "
             f"{sharpest['layer']:.0f} with {sharpest['effective']:.1f} tokens. Trained heads spend "
-            f"{last['special'].mean():.1%} of their attention on the two special tokens, which "
-            f"make up {2 / tokens:.1%} of a sequence.",
+            f"{100 * last['special'].mean():.1f} % of their attention on the two special tokens, "
+            f"which make up {200 / tokens:.1f} % of a sequence.",
         ],
         published="Untrained attention is spread over many tokens, trained attention over very "
         "few (shown without numbers).",

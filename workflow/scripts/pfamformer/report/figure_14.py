@@ -140,7 +140,8 @@ def describe(table: pd.DataFrame, predicted: pd.DataFrame, structures: int) -> I
         caption="Precision against recall of attention above a threshold that moves along each "
         "curve, mean over chains, shaded by one standard deviation. A contact: Cβ atoms (Cα of "
         "glycine) less than 8 Å apart; near: less than 6 residues apart in the chain. Controls: a "
-        "score that only knows the distance along the chain, and the mean over heads.",
+        "score that only knows the distance along the chain, and a head taken at random (the "
+        "mean over heads).",
         text=text,
         published=FIGURE_14,
         columns=[

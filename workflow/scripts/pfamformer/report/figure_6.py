@@ -87,11 +87,12 @@ def _paragraph(name: str, corpus: str, metrics: pd.DataFrame, summary: dict[str,
     first, last = valid.iloc[0], valid.iloc[-1]
     verdict = against_no_context(last["loss"], summary)
     return (
-        f"{name}: {summary['parameters']:,} parameters read {summary['residues_read'] / 1e6:.1f} "
-        f"million residues of {corpus.replace('_', ' ')} "
+        f"{name}: a network of {summary['parameters']:,} parameters read "
+        f"{summary['residues_read'] / 1e6:.1f} million residues of {corpus.replace('_', ' ')} "
         f"({summary['residues_read'] / summary['train_residues']:.1f} times the corpus). The "
         f"validation loss fell from {first['loss']:.2f} to {last['loss']:.2f} nats "
-        f"(perplexity {math.exp(last['loss']):.1f}, accuracy {last['accuracy']:.1%}), {verdict}."
+        f"(exponentiated: {math.exp(last['loss']):.1f}; accuracy {100 * last['accuracy']:.1f} %), "
+        f"{verdict}."
     )
 
 

@@ -87,8 +87,8 @@ def describe(course: pd.DataFrame) -> Item:
         f"Before training the predicted mean frequencies are {100 * distance[0]:.0f} % away from "
         f"the real ones (total variation), after it {100 * distance[1]:.1f} %. The top prediction "
         f"is one of {int((order['top'] > 0.001).sum())} residues; the most frequent of them is "
-        f"{order.loc[order['top'].idxmax(), 'residue']}, {order['top'].max():.0%} of predictions "
-        f"against {order.loc[order['top'].idxmax(), 'real']:.0%} of residues.",
+        f"{order.loc[order['top'].idxmax(), 'residue']}, {100 * order['top'].max():.1f} % of top "
+        f"predictions against {100 * order.loc[order['top'].idxmax(), 'real']:.0f} % of residues.",
         _order(learnt, len(order), course["step"].nunique()),
     ]
     return Item(
@@ -123,17 +123,17 @@ def describe(course: pd.DataFrame) -> Item:
 def _order(learnt: pd.DataFrame, residues: int, snapshots: int) -> str:
     if snapshots < 4 or learnt["learnt_at"].nunique() < 2:
         return (
-            f"{len(learnt)} of {residues} residues reach a recall of {LEARNT:.0%}. With "
+            f"{len(learnt)} of {residues} residues reach a recall of {100 * LEARNT:.0f} %. With "
             f"{snapshots} snapshots of this run the order in which they do cannot be told."
         )
     found = spearmanr(learnt["real"], learnt["learnt_at"])
     sequence = learnt.sort_values(["learnt_at", "real"], ascending=[True, False])
-    steps = sequence.groupby("learnt_at")["residue"].apply("".join)
+    steps = sequence.groupby("learnt_at")["residue"].apply(" and ".join)
     words = ", ".join(f"{letters} by step {int(step):,}" for step, letters in steps.items())
     holds = found.statistic < 0 and found.pvalue < 0.05
     return (
-        f"{len(learnt)} of {residues} residues reach a recall of {LEARNT:.0%}: {words}. Frequent "
-        f"residues first: Spearman {found.statistic:+.2f} between frequency and step "
+        f"{len(learnt)} of {residues} residues reach a recall of {100 * LEARNT:.0f} %: {words}. "
+        f"Frequent residues first: Spearman {found.statistic:+.2f} between frequency and step "
         f"({p_phrase(found.pvalue)}). "
         + ("The study's order holds here." if holds else "The study's order is not seen here.")
     )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 
 import matplotlib
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pfamformer.report.figures import COLOURS, STYLE, plt
 from pfamformer.report.items import Column, Item
 
 NAMES = {"mfo": "molecular function", "bpo": "biological process", "cco": "cellular component"}
+#: Lines beyond the colours are dashed, so that no two methods look alike.
+DASHES = ("-", "--", ":")
 
 
 def draw(curves: pd.DataFrame) -> Figure:
@@ -26,25 +30,28 @@ def draw(curves: pd.DataFrame) -> Figure:
     with matplotlib.rc_context(STYLE):
         figure, axes = plt.subplots(2, len(shown), figsize=(3.4 * len(shown), 6.4), squeeze=False)
         for column, name in enumerate(shown):
-            for colour, method in zip(COLOURS * len(methods), methods, strict=False):
+            for (dash, colour), method in zip(product(DASHES, COLOURS), methods, strict=False):
                 rows = curves[(curves["ontology"] == name) & (curves["method"] == method)]
                 if rows.empty:
                     continue
                 upper, lower = axes[:, column]
-                _line(upper, rows, "recall", "precision", rows["f"].idxmax(), colour, method)
-                _line(lower, rows, "remaining", "wrong", rows["s"].idxmin(), colour, method)
+                _line(upper, rows, "recall", "precision", rows["f"].idxmax(), colour, dash, method)
+                _line(lower, rows, "remaining", "wrong", rows["s"].idxmin(), colour, dash, method)
             upper.set(title=NAMES[name], xlabel="recall", ylabel="precision",
                       xlim=(0, 1), ylim=(0, 1))  # fmt: skip
             # Calling everything is wrong by hundreds of bits: only the useful corner is shown.
             least = curves.loc[curves["ontology"] == name, "s"].min()
             lower.set(xlabel="remaining uncertainty (bits)", ylabel="misinformation (bits)",
                       xlim=(0, 1.6 * least), ylim=(0, 1.6 * least))  # fmt: skip
-        axes[0, 0].legend(loc="upper right", fontsize="small")
+        lines, names = axes[0, 0].get_legend_handles_labels()
+        figure.legend(lines, names, fontsize=8, ncols=3, loc="outside lower center")
     return figure
 
 
-def _line(axis, rows: pd.DataFrame, x: str, y: str, best: int, colour: str, label: str) -> None:
-    axis.plot(rows[x], rows[y], color=colour, label=label)
+def _line(
+    axis: Axes, rows: pd.DataFrame, x: str, y: str, best: int, colour: str, dash: str, label: str
+) -> None:
+    axis.plot(rows[x], rows[y], dash, color=colour, lw=1.4, label=label)
     axis.plot(rows.loc[best, x], rows.loc[best, y], "o", color=colour, markersize=4)
 
 

@@ -149,15 +149,21 @@ def _cell(column: Column, row: dict[str, Any]) -> dict[str, Any]:
         return {"text": str(value), "sort": str(value), "small": ""}
     if column.kind == "p":
         return {"text": p_value(value), "sort": value, "small": ""}
-    shown = f"{value:,.{column.digits}f}"
-    small = ""
+    shown, small = _fixed(value, column.digits), ""
     if column.kind == "interval":
         low, high = row[f"{column.key}_low"], row[f"{column.key}_high"]
-        small = f"({low:,.{column.digits}f}–{high:,.{column.digits}f})"
+        # A dash between numbers that may have a minus sign is hard to read.
+        between = " to " if low < 0 else "–"
+        small = f"({_fixed(low, column.digits)}{between}{_fixed(high, column.digits)})"
         deviation = row.get(f"{column.key}_sd")
         if not _empty(deviation):
-            shown += f" ± {deviation:,.{column.digits}f}"
+            shown += f" ± {_fixed(deviation, column.digits)}"
     return {"text": shown, "sort": value, "small": small}
+
+
+def _fixed(value: float, digits: int) -> str:
+    """A number with so many digits; zero never has a sign."""
+    return f"{round(value, digits) + 0.0:,.{digits}f}"
 
 
 def _track(column: Column, row: dict[str, Any]) -> dict[str, Any]:

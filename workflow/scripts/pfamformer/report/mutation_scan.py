@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pfamformer.report.figures import COLOURS, STYLE, plt, title
+from pfamformer.report.figures import COLOURS, STYLE, Hover, plt, title
 from pfamformer.report.items import Item, p_phrase, said
 from pfamformer.sequences.alphabet import STANDARD
 
@@ -18,6 +18,8 @@ EVERY = 10
 
 #: p below which attribution and conservation count as related.
 ALPHA = 0.05
+#: Nats under which a change of the answer is none that anybody would notice.
+NOTABLE = 0.01
 
 
 def make_table(sequence: str, change: np.ndarray, bits: np.ndarray) -> pd.DataFrame:
@@ -38,18 +40,19 @@ def make_table(sequence: str, change: np.ndarray, bits: np.ndarray) -> pd.DataFr
 def draw(table: pd.DataFrame) -> Figure:
     """a: change with every substitution; b: its mean at each residue beside conservation."""
     heat = table[[f"to_{letter}" for letter in ORDER]].to_numpy().T
+    factor, unit = _unit(heat.max())
     places = np.arange(len(table))
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         figure, (above, below) = plt.subplots(
             2, 1, figsize=(9, 5), sharex=True, height_ratios=[3, 1.2]
         )
-        drawn = above.imshow(heat, aspect="auto", cmap="cividis", interpolation="nearest")
+        drawn = above.imshow(heat * factor, aspect="auto", cmap="cividis", interpolation="nearest")
         own = [ORDER.find(letter) for letter in table["residue"]]
         above.plot(places, own, ".", color="white", ms=3)
         above.set_yticks(range(len(ORDER)), list(ORDER), fontsize=7)
-        figure.colorbar(drawn, ax=above, label="KL, nats", pad=0.01)
-        below.plot(places, table["change"], color=COLOURS[0], lw=1.2)
-        below.set_ylabel("mean KL, nats", color=COLOURS[0])
+        figure.colorbar(drawn, ax=above, label=f"KL, {unit}", pad=0.01)
+        below.plot(places, table["change"] * factor, color=COLOURS[0], lw=1.2)
+        below.set_ylabel(f"mean KL, {unit}", color=COLOURS[0])
         beside = below.twinx()
         beside.plot(places, table["conservation"], color=COLOURS[1], lw=1.2)
         beside.set_ylabel("column, bits", color=COLOURS[1])
@@ -61,13 +64,54 @@ def draw(table: pd.DataFrame) -> Figure:
         return figure
 
 
-def describe(domain: str, family: str, run: str, rho: float, p: float, share: float) -> Item:
+def _unit(largest: float) -> tuple[float, str]:
+    """A factor that makes small divergences readable, and what they are then measured in."""
+    if largest <= 0 or largest >= NOTABLE:
+        return 1.0, "nats"
+    exponent = int(np.floor(np.log10(largest)))
+    return 10.0**-exponent, f"$10^{{{exponent}}}$ nats"
+
+
+def hovers(figure: Figure, table: pd.DataFrame) -> list[Hover]:
+    """What each cell of :func:`draw`'s heat map says under the pointer."""
+    return [
+        Hover(
+            figure.axes[0], place - 0.5, row - 0.5, 1, 1,
+            f"{residue}{position}: the domain's own residue"
+            if letter == residue
+            else f"{residue}{position}{letter}: {change:.2g} nats",
+        )
+        for place, (residue, position) in enumerate(
+            zip(table["residue"], table["position"], strict=True)
+        )
+        for row, (letter, change) in enumerate(
+            zip(ORDER, table.loc[place, [f"to_{letter}" for letter in ORDER]], strict=True)
+        )
+    ]  # fmt: skip
+
+
+def strongest(table: pd.DataFrame) -> tuple[str, float]:
+    """The substitution that changes most, as ``F19E``, and by how many nats."""
+    change = table[[f"to_{letter}" for letter in STANDARD]].to_numpy()
+    place, letter = np.unravel_index(change.argmax(), change.shape)
+    row = table.iloc[place]
+    return f"{row['residue']}{row['position']}{STANDARD[letter]}", float(change.max())
+
+
+def describe(domain: str, family: str, run: str, rho: float, p: float, table: pd.DataFrame) -> Item:
     """The item of the report.
 
     Args:
         rho, p: agreement of attribution and conservation.
-        share: of all change, in the tenth of the residues that matter most, 0…1.
+        table: as :func:`make_table` makes it.
     """
+    name, largest = strongest(table)
+    share = top_share(table["change"].to_numpy())
+    conserved = rho > 0 and p < ALPHA
+    relation = f"Spearman {rho:.2f}, {p_phrase(p)}"
+    verdict = f"The largest change, {name}, is {largest:.2g} nats" + (
+        "." if largest >= NOTABLE else ": no single substitution changes this answer."
+    )
     return Item(
         name="mutation_scan",
         section="families",
@@ -77,23 +121,26 @@ def describe(domain: str, family: str, run: str, rho: float, p: float, share: fl
         "for the unchanged domain. White dots: its own residues. b: mean over substitutions, and "
         "the information of the seed alignment's column.",
         text=[
-            f"The tenth of the residues that matter most carry {100 * share:.0f} % of the change. "
-            f"Attribution and conservation: Spearman's ρ = {rho:.2f} ({p_phrase(p)})."
+            f"{verdict} The tenth of the residues that matter most carry {100 * share:.0f} % of "
+            "the change. Mean change (attribution) and conservation of a residue: "
+            f"{relation}."
         ],
         figure="mutation_scan.svg",
         numbers="mutation_scan.tsv",
         rank=6,
         **said(
-            rho > 0 and p < ALPHA,
-            f"The residues that decide a family are the conserved ones (mutation scan of "
-            f"{domain}): Spearman {rho:.2f}.",
-            f"The residues that decide a family are not the conserved ones (mutation scan of "
-            f"{domain}): Spearman {rho:.2f}, {p_phrase(p)}.",
+            conserved and largest >= NOTABLE,
+            "Conserved residues decide the family more than others (mutation scan of one domain, "
+            f"{domain}): {relation}.",
+            f"No single substitution changes the family of the scanned domain, {domain}."
+            if largest < NOTABLE
+            else "Conserved residues do not decide the family more than others (mutation scan of "
+            f"one domain, {domain}): {relation}.",
         ),
     )
 
 
 def top_share(change: np.ndarray) -> float:
-    """Share of the mean change that the tenth of the residues with most of it carry."""
-    mean = np.sort(change.mean(1))[::-1]
+    """Share of the change (mean of each residue) that the tenth with most of it carry."""
+    mean = np.sort(change)[::-1]
     return float(mean[: max(1, len(mean) // 10)].sum() / max(mean.sum(), np.finfo(float).tiny))

@@ -8,7 +8,7 @@ import math
 import platform
 import re
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,7 @@ def make_page(folder: Path, items: Sequence[Path], template: Path, options: str)
     environment.filters |= {
         "number": _number,
         "percent": _percent,
+        "prose": with_minus,
     }
     return environment.get_template(template.name).render(
         project=project,
@@ -118,11 +119,12 @@ def make_page(folder: Path, items: Sequence[Path], template: Path, options: str)
         families=families,
         rejects=len(results.tsv("domains", "rejects.tsv")),
         corpora={
-            corpus: results.json("corpora", corpus, "train", "index.json")
+            corpus: _corpus(results, corpus)
             for corpus in sorted({p["settings"]["corpus"] for p in pretraining.values()})
         },
         leakage=leakage,
         similar=similar_domains(leakage["clustered"]["definition"]),
+        searched=_searched(leakage["clustered"]["search"]),
         histogram=_histogram(leakage),
         pretraining=pretraining,
         sections=_sections(folder, shown),
@@ -135,6 +137,30 @@ def make_page(folder: Path, items: Sequence[Path], template: Path, options: str)
         versions=_versions(),
         configuration=json.dumps(project, indent=1),
     )
+
+
+def with_minus(text: str) -> str:
+    """A text with minus signs where it has hyphens before numbers; ranges keep their hyphens."""
+    return re.sub(r"(?<![\w.)\-–])-(?=\.?\d)", "−", text)
+
+
+def _corpus(results: Results, corpus: str) -> dict[str, Any]:
+    """Index of a corpus, with what it leaves out for other reasons than the page names."""
+    train, valid = (results.json("corpora", corpus, p, "index.json") for p in ("train", "valid"))
+    selection = train["selection"]
+    named = ("duplicate", "too_short", "holds_held_out_domain")
+    used = train["sequences"] + valid["sequences"] + sum(selection[key] for key in named)
+    return train | {
+        "validation": valid["sequences"],
+        "others": selection["read"] - used,
+    }
+
+
+def _searched(search: Mapping[str, Any]) -> str:
+    """How the certificate's pairs were found."""
+    tool = {"mmseqs": "MMseqs2"}.get(search["tool"], search["tool"])
+    prefilter = search["prefilter"]
+    return f"{tool}, {'all pairs' if prefilter == 'none' else f'prefilter: {prefilter}'}"
 
 
 def _last_losses(results: Results, runs: Iterable[str]) -> dict[str, float]:

@@ -60,8 +60,8 @@ def draw(scores: pd.DataFrame, truth: pd.Series, temperature: float, name: str) 
             diagram.plot(
                 bins["confidence"], bins["accuracy"], "o-", color=colour, ms=4, label=label
             )
-        diagram.set_xlabel("confidence")
-        diagram.set_ylabel("accuracy")
+        diagram.set_xlabel("confidence (highest probability)")
+        diagram.set_ylabel("accuracy (share right)")
         diagram.set_xlim(0, 1)
         diagram.set_ylim(0, 1)
         diagram.legend(fontsize=9)
@@ -94,14 +94,15 @@ def describe(table: pd.DataFrame, drawn: str) -> Item:
         "temperature is fitted on the development part, everything shown is the test part.",
         text=[
             f"{drawn} is {state}: the temperature fitted on the development part is "
-            f"{row['temperature']:.2f}. On the test part it takes the expected calibration error "
-            f"from {row['ece']:.1f} to {row['ece_scaled']:.1f} % and the loss from "
-            f"{row['loss']:.2f} to {row['loss_scaled']:.2f} nats."
+            f"{row['temperature']:.2f} (1 changes nothing). On the test part it takes the expected "
+            f"calibration error from {row['ece']:.1f} to {row['ece_scaled']:.1f} percentage points "
+            f"and the loss from {row['loss']:.2f} to {row['loss_scaled']:.2f} nats. Bins of few "
+            "domains scatter."
         ],
         figure="reliability.svg",
         numbers="reliability.tsv",
         columns=[
-            Column("run", "method", "text"),
+            Column("run", "run", "text"),
             Column("temperature", "temperature", digits=2),
             Column("ece", "calibration error, %"),
             Column("ece_scaled", "with temperature, %"),
@@ -110,7 +111,7 @@ def describe(table: pd.DataFrame, drawn: str) -> Item:
         ],
         rank=2,
         findings=[
-            f"Family probabilities of {drawn} are off by {row['ece_scaled']:.1f} % on average, at "
-            "the fitted temperature (expected calibration error)."
+            f"Family probabilities of {drawn} are off by {row['ece_scaled']:.1f} percentage points "
+            "on average, at the fitted temperature (expected calibration error)."
         ],
     )

@@ -115,7 +115,7 @@ def _what_was_run(
     )
     for name, run in pretraining.items():
         yield (
-            f"Pretraining run {name}: {run['parameters']:,} parameters read "
+            f"Pretraining run {name}: a network of {run['parameters']:,} parameters read "
             f"{run['residues_read'] / 1e6:,.1f} million residues on {_device(run)}."
         )
     fine = [run for run in project["runs"].values() if run["kind"] == "finetune"]

@@ -22,7 +22,7 @@ MEASURES = {
     "ece": "exponentiated cross-entropy",
     "perplexity": "perplexity",
     "masked_perplexity": "perplexity, all masked",
-    "accuracy": "accuracy",
+    "accuracy": "accuracy (share)",
 }
 
 
@@ -87,7 +87,7 @@ def describe(table: pd.DataFrame, corpora: dict[str, str]) -> Item:
     for run, found in table[table["network"] == "trained"].groupby("run", sort=False):
         parts = [
             f"{row.sequences}: loss {row.loss:.2f} ({row.loss_low:.2f}–{row.loss_high:.2f}), "
-            f"accuracy {row.accuracy:.1%}"
+            f"accuracy {100 * row.accuracy:.1f} %"
             for row in found.itertuples()
         ]
         best = found.iloc[0]
@@ -107,9 +107,10 @@ def describe(table: pd.DataFrame, corpora: dict[str, str]) -> Item:
         section="pretraining",
         title="Table 1: masked residues",
         caption="Prediction of masked residues on sequences that pretraining never saw, with "
-        "intervals over sequences. Exponentiated cross-entropy: of the mean loss. Perplexity: mean "
-        "over sequences of each one's exponentiated loss; the study does not define its own, which "
-        "is above its exponentiated cross-entropy as this one must be. Perplexity, all masked: "
+        "intervals over sequences; targets are drawn anew, so that numbers differ a little from "
+        "figure 6. Exponentiated cross-entropy: of the mean loss. Perplexity: mean over sequences "
+        "of each one's exponentiated loss; the study does not define its own, which is above its "
+        "exponentiated cross-entropy as this one must be. Perplexity, all masked: "
         "every target behind the mask token, comparable with ESM-2's.",
         text=text,
         published="Loss {loss}, exponentiated cross-entropy {ece}, perplexity {perplexity}, "
@@ -118,8 +119,8 @@ def describe(table: pd.DataFrame, corpora: dict[str, str]) -> Item:
         columns=[
             Column("run", "run", "text"),
             Column("network", "network", "text"),
-            Column("sequences", "sequences", "text"),
-            Column("count", "number", "number", 0),
+            Column("sequences", "sequences from", "text"),
+            Column("count", "sequences", "number", 0),
             *(Column(name, label, "interval", 2) for name, label in MEASURES.items()),
         ],
         rank=1,

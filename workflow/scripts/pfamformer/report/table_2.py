@@ -129,8 +129,8 @@ def describe(table: pd.DataFrame) -> Item:
         text = (
             f"Saying that every residue is {majority['reading']} is right for "
             f"{majority['accuracy']:.1f} % of the residues of {majority['proteins']} proteins. The "
-            f"best reading ({best['method']}, {best['reading']}) is right for "
-            f"{best['accuracy']:.1f} %: "
+            f"readings are right for at most {best['accuracy']:.1f} % ({best['method']}, "
+            f"{best['reading']}): "
             + (
                 "more than that, by more than its interval."
                 if above

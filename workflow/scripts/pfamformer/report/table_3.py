@@ -294,7 +294,9 @@ def describe(found: Mapping[str, Any], confidence: float) -> Item:
         title="Table 3: accuracy of family prediction",
         caption=f"Share of the {own['domains']:,} test domains that each method gives to their "
         f"right family, with {100 * confidence:.0f} % intervals over similarity components (per "
-        "domain) and families (per family); ± is the standard deviation over seeds. p against the "
+        "domain) and families (per family); per clan, a family of the right clan counts, and one "
+        "without a clan is a clan alone. An untrained start is random weights. ± is the "
+        "standard deviation over seeds. p against the "
         f"HMM is McNemar's exact test on the same domains, not corrected.{without} A method "
         "without a value was not run in this configuration.",
         text=[
