@@ -110,6 +110,22 @@ def test_scores_do_not_depend_on_what_shares_the_batch(profiles):
         assert torch.allclose(model(collate([row], np.arange(1)).tokens)[0], logits, atol=1e-4)
 
 
+@pytest.mark.parametrize("reach", [(1, 1), (3, 31), (5, 12)])
+@pytest.mark.parametrize("kernel", [5, 6])
+def test_compiled_scores_are_those_of_the_differentiable_form(profiles, stream, reach, kernel):
+    near, far = reach
+    model, *_ = network(
+        profiles, encoder={"kind": "chain", "kernel": kernel, "near": near, "far": far}
+    )
+    sequences = [random_sequence(stream, int(n)) for n in (1, 4, 30, 200)]
+    sequences += [s for f in FAMILIES for s in profiles[1][f][:2]] + ["MKXB" * 9 + "ZZUO"]
+    tokens = collate([encode(s) for s in sequences], np.arange(len(sequences))).tokens
+    expected = model(tokens)
+    assert expected.requires_grad
+    with torch.inference_mode():
+        assert torch.allclose(model(tokens), expected, atol=1e-4)
+
+
 def test_untrained_scores_follow_hmmer(profiles):
     model, *_ = network(profiles)
     hmms = read_profiles(profiles[0])

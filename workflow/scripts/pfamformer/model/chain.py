@@ -56,6 +56,9 @@ class Chain(nn.Module):
         hot[[INDEX[letter] for letter in STANDARD], range(len(STANDARD))] = 1
         # An open residue (X, B, Z, …) and padding score 0 everywhere.
         self.register_buffer("one_hot", hot, persistent=False)
+        #: Column of a token's residue in ``one_hot``; their number for all that scores 0.
+        letter = torch.where(hot.any(1), hot.argmax(1), len(STANDARD))
+        self.register_buffer("letter", letter, persistent=False)
 
     def forward(self, tokens_BL: Tensor) -> Tensor:
         """How well each window fits around each position, bits: (B, L, width)."""

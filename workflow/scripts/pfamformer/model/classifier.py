@@ -119,6 +119,12 @@ class Classifier(nn.Module):
 
     def forward(self, tokens_BL: Tensor) -> Tensor:
         """Class logits (B, C) of padded tokens (B, L)."""
+        if (
+            isinstance(self.encoder, Chain)
+            and self.encoder.filters.weight.is_cpu
+            and not torch.is_grad_enabled()
+        ):
+            return self.head.compiled(self.encoder, tokens_BL, residue_mask(tokens_BL))
         states, residue_BL = self._encode(tokens_BL)
         return self.head(self._read("head", states), residue_BL)
 
