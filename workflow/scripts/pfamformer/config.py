@@ -435,6 +435,11 @@ class PretrainSettings(TrainingSettings):
     )
     span_mean: float = setting("Mean length of the spans of 'span'", "residues", 3.0, ge=1, le=100)
     teacher: Name | None = setting("Pretraining run that 'distillation' learns from", default=None)
+    sharded: bool = setting(
+        "Divide the layers' weights, gradients and optimiser state over the processes (FSDP2), for "
+        "networks that do not fit one GPU; one process alone keeps everything",
+        default=False,
+    )
     temperature: float = setting(
         "Softens the distributions of 'distillation'", "ratio", 2.0, ge=0.1, le=100
     )

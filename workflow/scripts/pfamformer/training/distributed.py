@@ -13,13 +13,21 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from pfamformer.training.batches import Batch
+from pfamformer.training.sharded import is_share
+
 
 @dataclass(frozen=True)
 class Team:
-    """This process among the others."""
+    """This process among the others.
+
+    Attributes:
+        sharded: the network is divided over the processes: none can compute without the others.
+    """
 
     rank: int = 0
     size: int = 1
+    sharded: bool = False
 
     @property
     def leads(self) -> bool:
@@ -32,14 +40,26 @@ class Team:
             dist.all_reduce(values)
         return values
 
+    def share_of(self, batch: Batch) -> tuple[Batch, float]:
+        """What this process computes of a batch, and how much that counts.
+
+        Of a sharded network every process computes something: where there are fewer rows than
+        processes, the others repeat the first row, which counts 0.
+        """
+        share = batch.share(self.rank, self.size)
+        if len(share.rows) or not self.sharded:
+            return share, 1.0
+        return batch.share(0, self.size), 0.0
+
     def sum_gradients(self, model: nn.Module) -> None:
         """Add up the gradients of all processes, in one message.
 
-        A parameter that no process used keeps no gradient, as with one process.
+        A parameter that no process used keeps no gradient, as with one process. Shares of sharded
+        layers have been summed on the way.
         """
         if self.size == 1:
             return
-        learning = [p for p in model.parameters() if p.requires_grad]
+        learning = [p for p in model.parameters() if p.requires_grad and not is_share(p)]
         used = torch.tensor([float(p.grad is not None) for p in learning])
         parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in learning]
         flat = torch.cat([used.to(parts[0]), *(g.reshape(-1) for g in parts)])
@@ -63,12 +83,16 @@ class Team:
             dist.barrier()
 
 
-def join_team() -> Team:
-    """Join the processes that torchrun started; a team of one without torchrun."""
+def join_team(sharded: bool = False) -> Team:
+    """Join the processes that torchrun started; a team of one without torchrun.
+
+    Args:
+        sharded: whether the network is divided over them.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return Team()
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    return Team(dist.get_rank(), size)
+    return Team(dist.get_rank(), size, sharded)

@@ -23,7 +23,8 @@ def evaluate(
     loss = right = targets = 0.0
     calibration = Calibration()
     model.eval()
-    with torch.inference_mode(), autocast(settings.precision, device):
+    # Not inference_mode: sharded layers make buffers here that training goes on with.
+    with torch.no_grad(), autocast(settings.precision, device):
         for batch in batches:
             outcome = objective(model, objective.prepare(batch, stream))
             loss += float(outcome.loss)

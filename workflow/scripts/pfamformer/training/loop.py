@@ -19,6 +19,7 @@ from pfamformer.training.events import events_of
 from pfamformer.training.metrics import Metrics
 from pfamformer.training.objectives import Objective
 from pfamformer.training.optimizers import Optimizers, rate_at
+from pfamformer.training.sharded import clip_gradients
 from pfamformer.training.state import StateFolder
 from pfamformer.training.time_limit import stop_at
 
@@ -70,7 +71,7 @@ def train(
     last_saved, limit = time.monotonic(), stop_at()
     with _stop_signals() as stopping:
         for step, parts in plan.steps(first, steps, settings.accumulate):
-            if team.leads and snapshot and step in snapshots:
+            if snapshot and step in snapshots:
                 snapshot(step)
             if validate and step % validate_every == 0:
                 metrics.validated(step, validate())
@@ -82,15 +83,15 @@ def train(
             # The loss is a mean over the whole step's targets, wherever they are computed.
             targets = max(1, sum(batch.total for batch in batches))
             for batch in batches:
-                share = batch.share(team.rank, team.size)
+                share, counts = team.share_of(batch)
                 if len(share.rows):  # fewer rows than processes: this one has nothing to do
                     with autocast(settings.precision, device):
                         outcome = objective(model, share)
-                    (outcome.loss / targets).backward()
-                    metrics.add(outcome.loss, outcome.targets, outcome.right)
+                    (outcome.loss * counts / targets).backward()
+                    metrics.add(outcome, counts)
                 metrics.tokens += batch.residues
             team.sum_gradients(model)
-            torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_clip)
+            clip_gradients(model, settings.gradient_clip)
             optimizer.set_rate(rate_at(step, steps, settings))
             optimizer.step()
             optimizer.zero_grad()
@@ -103,15 +104,13 @@ def train(
             due = time.monotonic() - last_saved > settings.save_every
             stop, save = team.agree(bool(stopping) or time.time() > limit, due)
             if stop or save:
-                content = metrics.content()
-                if team.leads:
-                    state.save(done, model, optimizer, content)
+                state.save(done, model, optimizer, metrics.content(), team)
                 team.wait()
                 last_saved = time.monotonic()
             if stop and done < steps:
                 why = "a signal" if stopping else "the time limit of the job"
                 raise Stopped(f"stopped by {why} after step {done}; the next start resumes")
-    if team.leads and snapshot and steps in snapshots:
+    if snapshot and steps in snapshots:
         snapshot(steps)
     if validate:
         metrics.validated(steps, validate())

@@ -17,6 +17,7 @@ from pfamformer.command import log
 from pfamformer.tables import SCHEMAS
 from pfamformer.training.distributed import Team
 from pfamformer.training.events import Events
+from pfamformer.training.objectives import Outcome
 
 # Bins of equal width for the expected calibration error, as in Guo et al. 2017.
 BINS = 15
@@ -49,10 +50,11 @@ class Metrics:
         self._since = (time.monotonic(), self.tokens)
         self._start = time.monotonic()
 
-    def add(self, loss: Tensor, targets: Tensor, right: Tensor) -> None:
-        """Count what a process found in its share of a batch."""
-        parts = [x.detach().to(self._device, torch.float64) for x in (loss, targets, right)]
-        self._sums += torch.stack(parts)
+    def add(self, found: Outcome, counts: float) -> None:
+        """Count, with this weight, what a process found in its share of a batch."""
+        sums = (found.loss, found.targets, found.right)
+        parts = [x.detach().to(self._device, torch.float64) for x in sums]
+        self._sums += counts * torch.stack(parts)
 
     @property
     def steps(self) -> int:

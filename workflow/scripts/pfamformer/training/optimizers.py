@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pfamformer.config import TrainingSettings
+from pfamformer.training.sharded import is_share, like
 
 # beta2 = 0.98: the choice of ESM-2 and RoBERTa for short runs.
 _BETAS = (0.9, 0.98)
@@ -26,10 +27,15 @@ def rate_at(step: int, steps: int, settings: TrainingSettings) -> float:
 
 
 class Optimizers:
-    """One optimiser, or Muon and AdamW side by side, behind what the loop and the state need."""
+    """One optimiser, or Muon and AdamW side by side, behind what the loop and the state need.
 
-    def __init__(self, parts: list[torch.optim.Optimizer]) -> None:
+    Args:
+        order: all parameters, in the order of the model: saved states number them so.
+    """
+
+    def __init__(self, parts: list[torch.optim.Optimizer], order: Iterable[nn.Parameter]) -> None:
         self.parts = parts
+        self._numbers = {parameter: number for number, parameter in enumerate(order)}
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -54,20 +60,25 @@ class Optimizers:
     def tensors(self) -> dict[str, Tensor]:
         """The whole state, by name."""
         return {
-            f"{index}.{number}.{key}": torch.as_tensor(value)
-            for index, part in enumerate(self.parts)
-            for number, values in part.state_dict()["state"].items()
+            f"{self._numbers[parameter]}.{key}": torch.as_tensor(value)
+            for part in self.parts
+            for parameter, values in part.state.items()
             for key, value in values.items()
         }
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Take the state that :meth:`tensors` gave."""
-        for index, part in enumerate(self.parts):
-            state: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in tensors.items():
-                owner, number, key = name.split(".", 2)
-                if int(owner) == index:
-                    state.setdefault(int(number), {})[key] = tensor
+        saved: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            number, key = name.split(".", 1)
+            saved.setdefault(int(number), {})[key] = tensor
+        for part in self.parts:
+            owned = [p for group in part.param_groups for p in group["params"]]
+            state = {
+                place: {key: like(t, p) for key, t in saved[self._numbers[p]].items()}
+                for place, p in enumerate(owned)
+                if self._numbers[p] in saved
+            }
             part.load_state_dict(
                 {"state": state, "param_groups": part.state_dict()["param_groups"]}
             )
@@ -80,29 +91,31 @@ def make_optimizer(
 
     Vectors (biases, norms) do not decay. Muon (Jordan et al. 2024) takes the matrices of linear
     layers, with updates of AdamW's size (Liu et al. 2025) so that both share one learning rate;
-    embeddings and vectors stay with AdamW.
+    embeddings and vectors stay with AdamW. Shares of sharded layers have groups of their own.
     """
+    order: list[nn.Parameter] = []
     adamw: list[dict[str, Any]] = []
     muon: list[dict[str, Any]] = []
     for module, relative in groups:
         linear = {id(m.weight) for m in module.modules() if isinstance(m, nn.Linear)}
-        kinds: dict[str, list[nn.Parameter]] = {"matrix": [], "table": [], "vector": []}
+        kinds: dict[tuple[str, bool], list[nn.Parameter]] = {}
         for p in module.parameters():
-            kinds["vector" if p.ndim < 2 else "matrix" if id(p) in linear else "table"].append(p)
-        for kind, chosen in kinds.items():
-            if chosen:
-                target = muon if kind == "matrix" and settings.optimizer == "muon" else adamw
-                target.append(
-                    {
-                        "params": chosen,
-                        "base_rate": relative * settings.learning_rate,
-                        "weight_decay": 0.0 if kind == "vector" else settings.weight_decay,
-                    }
-                )
+            kind = "vector" if p.ndim < 2 else "matrix" if id(p) in linear else "table"
+            kinds.setdefault((kind, is_share(p)), []).append(p)
+            order.append(p)
+        for (kind, _), chosen in kinds.items():
+            target = muon if kind == "matrix" and settings.optimizer == "muon" else adamw
+            target.append(
+                {
+                    "params": chosen,
+                    "base_rate": relative * settings.learning_rate,
+                    "weight_decay": 0.0 if kind == "vector" else settings.weight_decay,
+                }
+            )
     rate = settings.learning_rate
     parts: list[torch.optim.Optimizer] = []
     if adamw:
         parts.append(torch.optim.AdamW(adamw, lr=rate, betas=_BETAS, eps=1e-8, fused=True))
     if muon:
         parts.append(torch.optim.Muon(muon, lr=rate, adjust_lr_fn="match_rms_adamw"))
-    return Optimizers(parts)
+    return Optimizers(parts, order)

@@ -51,6 +51,7 @@ from pfamformer.training.objectives import (
     inverse_frequency,
 )
 from pfamformer.training.optimizers import make_optimizer
+from pfamformer.training.sharded import shard
 from pfamformer.training.starts import Trained, prepare_encoder, untrained
 from pfamformer.training.state import StateFolder, digest_of, save_weights
 
@@ -120,7 +121,7 @@ def pretrain(
             ``metrics.tsv`` and ``summary.json``.
         teacher: of objective 'distillation'.
     """
-    team, device = join_team(), prepare_device(threads)
+    team, device = join_team(settings.sharded), prepare_device(threads)
     shards, held_back = _corpus(corpus)
     about = {"network": settings.network.model_dump(), "kind": "masked language model"}
     if team.leads:
@@ -129,8 +130,10 @@ def pretrain(
     objective = objective_of(settings, shards.residue_counts(), teacher)
     if isinstance(objective, ReplacedTokens):
         objective.equip(model)
-    model.to(device)
     prepare_encoder(model.encoder, settings)
+    if team.sharded:
+        shard(model, team.size, device)
+    model.to(device)
     files = [corpus / part / "index.json" for part in ("train", "valid")]
     files += weight_files(settings.esm2) if settings.esm2 else []
     files += [teacher.weights] if teacher and teacher.weights else []
@@ -159,12 +162,12 @@ def pretrain(
             settings,
         ),
         validate_every=settings.validate_every,
-        snapshot=lambda step: save_weights(kept / f"step_{step:09d}.weights", model, about),
+        snapshot=lambda step: save_weights(kept / f"step_{step:09d}.weights", model, about, team),
         snapshots=settings.snapshots,
     )
+    save_weights(output / "weights.safetensors", model, about, team)
     if not team.leads:
         return
-    save_weights(output / "weights.safetensors", model, about)
     _hand_over(kept, output / "snapshots")
     summary = summary_of(model, settings, metrics, team, threads, time.monotonic() - started) | {
         "residue_entropy": residue_entropy(shards.residue_counts()),

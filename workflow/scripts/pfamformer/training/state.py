@@ -21,11 +21,13 @@ from torch import Tensor, nn
 
 from pfamformer.command import atomic_path, log
 from pfamformer.errors import InputError
+from pfamformer.training.distributed import Team
 from pfamformer.training.optimizers import Optimizers
+from pfamformer.training.sharded import like, whole
 
 KEPT = 2
 # What may change between two starts of one run: it shapes no result.
-FREE = ("run.save_every", "run.seeds", "run.tensorboard")
+FREE = ("run.save_every", "run.seeds", "run.sharded", "run.tensorboard")
 
 
 def digest_of(path: str | Path) -> str:
@@ -34,16 +36,22 @@ def digest_of(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def save_weights(path: str | Path, model: nn.Module, about: Mapping[str, Any]) -> None:
+def save_weights(
+    path: str | Path,
+    model: nn.Module,
+    about: Mapping[str, Any],
+    team: Team = Team(),  # noqa: B008 - frozen
+) -> None:
     """Write a model's weights with a description as safetensors, atomically.
 
-    What an objective trained beside the model (``auxiliary``) stays out.
+    What an objective trained beside the model (``auxiliary``) stays out. All processes of a sharded
+    network must call this; the leading one writes.
     """
-    tensors = {
-        name: t.detach().cpu().contiguous()
-        for name, t in model.state_dict().items()
-        if not name.startswith("auxiliary.")
-    }
+    given = model.state_dict().items()
+    kept = {name: t for name, t in given if not name.startswith("auxiliary.")}
+    tensors = _gathered(kept, team)
+    if not team.leads:
+        return
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={"about": json.dumps(about, sort_keys=True)})
 
@@ -60,24 +68,31 @@ class StateFolder:
         self.folder = Path(folder)
         self.settings = {k: v for k, v in _flat(settings) if k not in FREE}
 
-    def save(self, step: int, model: nn.Module, optimizer: Optimizers, extra: Any) -> None:
+    def save(
+        self,
+        step: int,
+        model: nn.Module,
+        optimizer: Optimizers,
+        extra: Any,
+        team: Team = Team(),  # noqa: B008 - frozen
+    ) -> None:
         """Save the state *before* ``step``; older ones beyond two are removed afterwards.
 
-        A disk that is full costs this state, not the run: the ones before it are kept.
+        A disk that is full costs this state, not the run: the ones before it are kept. All
+        processes must call this; the leading one writes.
         """
         tensors: dict[str, Tensor] = {f"model.{n}": t for n, t in model.state_dict().items()}
         tensors |= {f"optimizer.{n}": t for n, t in optimizer.tensors().items()}
+        tensors = _gathered(tensors, team)
+        if not team.leads:
+            return
         about = json.dumps({"step": step, "extra": extra})
         try:
             with atomic_path(self.folder / "settings.json") as temporary:
                 temporary.write_text(json.dumps(self.settings, indent=1, sort_keys=True))
             incoming = self.folder / "incoming.safetensors"
             with atomic_path(incoming) as temporary:
-                save_file(
-                    {n: t.detach().cpu().contiguous() for n, t in tensors.items()},
-                    temporary,
-                    metadata={"about": about},
-                )
+                save_file(tensors, temporary, metadata={"about": about})
                 _flush(temporary)
                 digest = digest_of(temporary)
             # The name of a complete state ends in its checksum.
@@ -132,7 +147,10 @@ class StateFolder:
         for name, tensor in tensors.items():
             kind, rest = name.split(".", 1)
             parts[kind][rest] = tensor
-        model.load_state_dict(parts["model"])
+        now = model.state_dict()
+        model.load_state_dict(
+            {name: like(t, now.get(name, t)) for name, t in parts["model"].items()}
+        )
         optimizer.restore(parts["optimizer"])
         log.info("resuming at step %d from %s", about["step"], path)
         return about["step"], about["extra"]
@@ -154,6 +172,16 @@ def _flat(settings: Any, path: str = "") -> list[tuple[str, Any]]:
         for key, value in settings.items()
         for pair in _flat(value, f"{path}.{key}" if path else str(key))
     ]
+
+
+def _gathered(tensors: Mapping[str, Tensor], team: Team) -> dict[str, Tensor]:
+    """Whole tensors on the CPU, one after the other; only the leading process keeps them."""
+    found = {}
+    for name, tensor in tensors.items():
+        complete = whole(tensor)
+        if team.leads:
+            found[name] = complete
+    return found
 
 
 def _flush(path: Path) -> None:
