@@ -12,7 +12,7 @@ from pfamformer.errors import InputError
 from pfamformer.sequences.alphabet import encode
 from pfamformer.sequences.fasta import read_fasta, write_fasta
 from pfamformer.sequences.shards import TokenShards, write_index, write_shard
-from pfamformer.sequences.stockholm import read_stockholm
+from pfamformer.sequences.stockholm import read_blocks, read_stockholm
 
 STOCKHOLM = """# STOCKHOLM 1.0
 #=GF ID   One
@@ -58,6 +58,15 @@ def test_stockholm_agrees_with_biopython(tmp_path, name):
     wanted = [[(n.split("/")[0], s) for n, s in rows] for rows in expected]
     assert stripped == wanted
     assert [e.accession for e in read_stockholm(path)] == ["PF00001.1", "PF00002.2"]
+
+
+def test_entries_end_wherever_their_last_line_stands(tmp_path):
+    # Bytes are looked at many at a time: the end falls on each of their borders.
+    entries = [f"# STOCKHOLM 1.0\n#=GF DE   http://{'a' * size}\n//\n" for size in range(300)]
+    path = write(tmp_path / "seed.sto", "".join(entries))
+    blocks = list(read_blocks(path))
+    assert [b.text.decode() + "//\n" for b in blocks] == entries
+    assert [b.line for b in blocks] == list(range(1, 3 * len(entries), 3))
 
 
 @pytest.mark.parametrize(

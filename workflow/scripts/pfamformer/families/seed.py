@@ -25,9 +25,9 @@ from pfamformer.families.seed_rows import ROW_GROUP, Rows
 from pfamformer.sequences.stockholm import Alignment, Block, add_block, read_blocks
 from pfamformer.tables import TableWriter
 
-_HEAD = re.compile(rb"# STOCKHOLM[^\n]*\n((?:#=GF [^\n]*\n)*)")
+_HEAD = re.compile(rb"# STOCKHOLM[^\n]*\n(?:#=GF [^\n]*\n)*")
 # Features that the families table holds.
-_FEATURES = (b"ID", b"AC", b"DE", b"GA", b"CL")
+_FEATURE = re.compile(rb"\n#=GF[^\S\n]+(ID|AC|DE|GA|CL)[^\S\n]+(\S[^\n]*)")
 
 
 @dataclass(frozen=True)
@@ -231,13 +231,8 @@ def read_at_once(waiting: Rows, text: bytes, features: dict[str, str], limits: L
         features: receives those ``#=GF`` lines that are used.
     """
     head = _HEAD.match(text)
-    for line in head[1].split(b"\n"):
-        # Most lines are of another kind, which their third word boundary tells without splitting.
-        if line[7:8] == b" " and line[5:7].isalnum() and line[5:7] not in _FEATURES:
-            continue
-        words = line.split(None, 2)
-        if len(words) == 3 and words[1] in _FEATURES:
-            features.setdefault(words[1].decode(), words[2].decode("latin-1").rstrip())
+    for key, value in _FEATURE.findall(text, 0, head.end()):
+        features.setdefault(key.decode(), value.decode("latin-1").rstrip())
     return waiting.add_text(text, head.end(), limits.minimum, limits.max_ambiguous)
 
 

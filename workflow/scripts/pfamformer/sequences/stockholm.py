@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from xopen import xopen
 
 from pfamformer.errors import InputError
@@ -21,7 +22,8 @@ from pfamformer.sequences.fasta import DAMAGE, damaged
 CHUNK_BYTES = 1 << 18
 # Far above the largest Pfam seed (about 3 MB), far below the memory of a small job.
 BLOCK_BYTES = 1 << 24
-_START, _END = b"# STOCKHOLM", b"\n//\n"
+_START = b"# STOCKHOLM"
+_NEWLINE, _SLASH = b"\n/"
 
 
 @dataclass(slots=True)
@@ -88,24 +90,24 @@ def read_blocks(path: str | Path) -> Iterator[Block]:
             its closing ``//``.
     """
     # The line end before the first line, so that every entry lies between two line ends.
-    held, number, opens, begun = b"\n", 1, True, 1
+    held, ends, number, opens, begun = b"\n", np.zeros(1, np.int64), 1, True, 1
     try:
         for chunk in _chunks(path):
-            searched = max(0, len(held) - len(_END))
-            held, start = held + chunk, 0
-            while (end := held.find(_END, searched)) >= 0:
-                block = _block(path, number, held[start + 1 : end + 1], opens, closes=True)
-                number = block.line + block.text.count(b"\n") + 1
-                opens, start, searched = True, end + len(_END) - 1, end + len(_END) - 1
-                yield block
-            if len(held) - start > BLOCK_BYTES:
-                end = held.rindex(b"\n")
-                block = _block(path, number, held[start + 1 : end + 1], opens, closes=False)
-                number = block.line + block.text.count(b"\n")
+            ends = np.concatenate([ends, len(held) + _line_ends(chunk)])
+            held, first = held + chunk, 0
+            for last in _closing(held, ends):
+                text = held[ends[first] + 1 : ends[last] + 1]
+                yield _block(path, number, text, opens, closes=True)
+                number += last - first + 1
+                opens, first = True, last + 1
+            if len(held) - ends[first] > BLOCK_BYTES:
+                text = held[ends[first] + 1 : ends[-1] + 1]
+                block = _block(path, number, text, opens, closes=False)
                 begun = block.line if opens else begun
-                opens, start = False, end
                 yield block
-            held = held[start:]
+                number += len(ends) - 1 - first
+                opens, first = False, len(ends) - 1
+            held, ends = held[ends[first] :], ends[first:] - ends[first]
     except FileNotFoundError as error:
         raise InputError(path, "no such file") from error
     except DAMAGE as error:
@@ -119,6 +121,18 @@ def read_blocks(path: str | Path) -> Iterator[Block]:
             record=f"line {_last_line(number, held)}",
             remedy="The file may be truncated: delete it and rerun",
         )
+
+
+def _line_ends(text: bytes) -> np.ndarray:
+    """Where lines end: every one, but without a Python call for each."""
+    return np.flatnonzero(np.frombuffer(text, np.uint8) == _NEWLINE)
+
+
+def _closing(text: bytes, ends: np.ndarray) -> list[int]:
+    """Which line ends are followed by a line ``//`` that has its own end."""
+    letters, before = np.frombuffer(text, np.uint8), np.flatnonzero(np.diff(ends) == 3)
+    slashes = (letters[ends[before] + 1] == _SLASH) & (letters[ends[before] + 2] == _SLASH)
+    return before[slashes].tolist()
 
 
 def _last_line(number: int, held: bytes) -> int:
