@@ -74,7 +74,7 @@ def main() -> None:
     print(f"time grows with exponent {exponent:.3f} (last decade {last:.3f})")
     rows.append({"growth_exponent": exponent, "growth_exponent_of_the_last_decade": last})
     if not arguments.quick:
-        write("uniparc_shards", rows, ("isal", "biopython", "xxhash", "xopen", "numpy"))
+        write("uniparc_shards", rows, ("isal", "biopython", "numba", "xopen", "numpy"))
 
 
 def write_chunk(path: Path, proteins: list[str], size: int) -> int:

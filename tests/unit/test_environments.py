@@ -14,7 +14,6 @@ PYPI_NAME = {
     "huggingface_hub": "huggingface-hub",
     "matplotlib-base": "matplotlib",
     "python-isal": "isal",
-    "python-xxhash": "xxhash",
     "python-lmdb": "lmdb",
 }
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
@@ -69,7 +68,6 @@ def test_rules_import_only_what_their_environment_has():
         "Bio": "biopython",
         "torch": "pytorch",
         "matplotlib": "matplotlib-base",
-        "xxhash": "python-xxhash",
         "isal": "python-isal",
         "lmdb": "python-lmdb",
     }

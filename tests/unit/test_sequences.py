@@ -11,8 +11,9 @@ from pfamformer.compiled import compiled
 from pfamformer.errors import InputError
 from pfamformer.sequences.alphabet import encode
 from pfamformer.sequences.fasta import read_fasta, write_fasta
-from pfamformer.sequences.shards import TokenShards, write_index, write_shard
+from pfamformer.sequences.shards import TokenShards, write_index
 from pfamformer.sequences.stockholm import read_blocks, read_stockholm
+from token_shards import write_shard
 
 STOCKHOLM = """# STOCKHOLM 1.0
 #=GF ID   One

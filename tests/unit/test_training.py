@@ -19,7 +19,7 @@ from conftest import SCRIPTS, random_sequence
 from pfamformer.config import PretrainSettings
 from pfamformer.errors import InputError
 from pfamformer.model.encoder import MaskedLanguageModel
-from pfamformer.sequences.shards import write_index, write_shard
+from pfamformer.sequences.shards import write_index
 from pfamformer.training import state as state_module
 from pfamformer.training.loop import Stopped
 from pfamformer.training.objectives import MaskedLanguageModelling
@@ -28,6 +28,7 @@ from pfamformer.training.runs import pretrain, starting
 from pfamformer.training.starts import Trained, untrained
 from pfamformer.training.state import StateFolder
 from pfamformer.training.time_limit import BEFORE_LIMIT, stop_at
+from token_shards import write_shard
 from training_cases import NETWORK, pretraining, proteins, run
 
 

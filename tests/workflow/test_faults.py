@@ -17,7 +17,8 @@ import pytest
 from safetensors.torch import load_file
 
 from conftest import SCRIPTS, random_sequence
-from pfamformer.sequences.shards import write_index, write_shard
+from pfamformer.sequences.shards import write_index
+from token_shards import write_shard
 from training_cases import pretraining
 
 KILLS = int(os.environ.get("PFAMFORMER_KILLS", "5"))

@@ -18,6 +18,7 @@ import numpy as np
 from pfamformer.families.held_out import HeldOut
 from pfamformer.sequences.alphabet import AMBIGUOUS, INVALID
 from pfamformer.sequences.blocks import Block, drawn
+from pfamformer.sequences.hashing import hashes_of
 
 # Salts of the decisions that are drawn from the hash of a sequence.
 _FRACTION, _VALIDATION = 1, 2
@@ -51,28 +52,31 @@ REASONS = (
 
 
 class Selection:
-    """A pass over blocks that keeps what may be pretrained on, and counts the rest by reason."""
+    """A pass over blocks that says what may be pretrained on, and counts the rest by reason."""
 
     def __init__(self, held_out: HeldOut | None, limits: Limits) -> None:
         self.held_out, self.limits = held_out, limits
         self.counts = dict.fromkeys(("read", *REASONS, "kept"), 0)
 
-    def __call__(self, blocks: Iterable[Block]) -> Iterator[tuple[Block, np.ndarray]]:
-        """Yield what is kept of each block, with the hashes of the sequences."""
+    def __call__(self, blocks: Iterable[Block]) -> Iterator[tuple[Block, np.ndarray, np.ndarray]]:
+        """Yield each block, the hashes of its sequences and which are kept, (sequences,), bool."""
         for block in blocks:
             self.counts["read"] += len(block)
-            kept = self._keep(block, self._of_residues(block))
-            hashes = kept.hashes()
+            hashes, keep = hashes_of(block), np.ones(len(block), dtype=bool)
+            for reason, rows in self._of_residues(block):
+                self._leave_out(reason, rows, keep)
             inside = drawn(hashes, self.limits.fraction, _FRACTION)
-            kept, hashes = self._keep(kept, [("outside_fraction", ~inside)]), hashes[inside]
+            self._leave_out("outside_fraction", ~inside, keep)
             if self.held_out is not None:
-                holds = self.held_out.contained_in(kept)
-                kept, hashes = (
-                    self._keep(kept, [("holds_held_out_domain", holds)]),
-                    hashes[~holds],
-                )
-            self.counts["kept"] += len(kept)
-            yield kept, hashes
+                holds = self.held_out.contained_in(block, keep)
+                self._leave_out("holds_held_out_domain", holds, keep)
+            self.counts["kept"] += int(keep.sum())
+            yield block, hashes, keep
+
+    def _leave_out(self, reason: str, rows: np.ndarray, keep: np.ndarray) -> None:
+        """Clear ``rows`` (sequences,) in ``keep``; those that are kept so far are counted."""
+        self.counts[reason] += int((keep & rows).sum())
+        keep &= ~rows
 
     def _of_residues(self, block: Block) -> Iterator[tuple[str, np.ndarray]]:
         lengths, limits = block.lengths, self.limits
@@ -85,13 +89,6 @@ class Selection:
             last = np.flatnonzero(block.array >= min(AMBIGUOUS))
             open_ = block.count(last[np.isin(block.array[last], AMBIGUOUS)])
             yield "ambiguous", open_ > limits.max_ambiguous * lengths
-
-    def _keep(self, block: Block, rejected: Iterable[tuple[str, np.ndarray]]) -> Block:
-        keep = np.ones(len(block), dtype=bool)
-        for reason, rows in rejected:
-            self.counts[reason] += int((keep & rows).sum())
-            keep &= ~rows
-        return block.take(keep)
 
 
 def is_validation(hashes: np.ndarray, share: float) -> np.ndarray:

@@ -31,10 +31,10 @@ def write_protein_shard(
         ShardWriter(folder / "train", name) as train,
         ShardWriter(folder / "valid", name) as valid,
     ):
-        for block, hashes in select(blocks):
+        for block, hashes, kept in select(blocks):
             chosen = is_validation(hashes, valid_share)
-            train.add(block.take(~chosen), hashes[~chosen])
-            valid.add(block.take(chosen), hashes[chosen])
+            train.add(block, hashes, kept & ~chosen)
+            valid.add(block, hashes, kept & chosen)
             if time.monotonic() - reported > _REPORT_EVERY:
                 reported = time.monotonic()
                 read = select.counts["read"]
@@ -52,11 +52,11 @@ def write_domain_shard(
             read; only training domains are judged by ``select.held_out``.
     """
     with ShardWriter(folder / "train", name) as train:
-        for block, hashes in select(blocks_of(sequences[part == "train"])):
-            train.add(block, hashes)
+        for judged in select(blocks_of(sequences[part == "train"])):
+            train.add(*judged)
     judge = Selection(None, select.limits)
     with ShardWriter(folder / "valid", name) as valid:
-        for block, hashes in judge(blocks_of(sequences[part == "dev"])):
-            valid.add(block, hashes)
+        for judged in judge(blocks_of(sequences[part == "dev"])):
+            valid.add(*judged)
     counts = {key: value + judge.counts[key] for key, value in select.counts.items()}
     return {"counts": counts, "train": train.entry, "valid": valid.entry}

@@ -1,8 +1,9 @@
 """Which sequences of a corpus contain a held-out domain, letter by letter.
 
 All residues of UniParc are looked at, so this is compiled by Numba. A domain is found by words of
-eight residues. Only every fourth position of a sequence is looked up, which meets one of the first
-four words of every domain that stands there; a bit turns nearly all positions away.
+eight residues. Only every eighth position of a sequence is looked up, which meets one of the first
+eight words of every domain that stands there; a bit turns nearly all positions away. Domains too
+short for as many words are looked up at more positions.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from pfamformer.sequences.blocks import Block, offsets_of
 
 # Residues of a word, which is read as one 64-bit number: 20^8 of them.
 WORD = 8
-# Positions from one look-up to the next; domains too short for as many words are looked up at all.
-STEP = 4
+# Positions from one look-up to the next; a domain has at least as many words.
+STEPS = (8, 4, 1)
 # Fibonacci hashing: 2^64 over the golden ratio; the leading bits of the product are the hash.
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 # Bits of the filter for each word: 1 look-up in 32 passes by chance. At least 2^15 bits, 4 KB.
@@ -34,17 +35,22 @@ class HeldOut:
 
     def __init__(self, sequences: Iterable[str]) -> None:
         domains = [s.encode("ascii").translate(TRANSLATION) for s in sorted(set(sequences))]
-        longer = WORD + STEP - 1
         self._tiny = [domain for domain in domains if len(domain) < WORD]
-        parts = {
-            1: [domain for domain in domains if WORD <= len(domain) < longer],
-            STEP: [domain for domain in domains if len(domain) >= longer],
-        }
-        self._words = [_Words(some, step) for step, some in parts.items() if some]
+        by_step: dict[int, list[bytes]] = {step: [] for step in STEPS}
+        for domain in domains:
+            if words := max(0, len(domain) - WORD + 1):
+                by_step[next(step for step in STEPS if step <= words)].append(domain)
+        self._words = [_Words(some, step) for step, some in by_step.items() if some]
 
-    def contained_in(self, block: Block) -> np.ndarray:
-        """Which sequences of ``block`` have a held-out domain as a part, (sequences,), ``bool``."""
-        found = np.zeros(len(block), dtype=bool)
+    def contained_in(self, block: Block, wanted: np.ndarray | None = None) -> np.ndarray:
+        """Which sequences of ``block`` have a held-out domain as a part, (sequences,), ``bool``.
+
+        Args:
+            wanted: those that are looked at (sequences,), ``bool``; all where it is left out.
+        """
+        if wanted is None:
+            wanted = np.ones(len(block), dtype=bool)
+        found = ~wanted
         for domain in self._tiny:
             start = block.tokens.find(domain)
             while start >= 0:
@@ -53,7 +59,7 @@ class HeldOut:
                 start = block.tokens.find(domain, start + 1)
         for words in self._words:
             words.find(block, found)
-        return found
+        return found & wanted
 
 
 class _Words:
@@ -86,14 +92,11 @@ class _Words:
             self._next[number], self._first[slot] = self._first[slot], number
 
     def find(self, block: Block, found: np.ndarray) -> None:
-        """Mark in ``found`` (sequences,) the sequences that contain a domain."""
-        if len(block.tokens) < WORD:
-            return
-        # The 8 residues from every position on, as overlapping numbers of the same memory.
-        words = np.ndarray(len(block.tokens) - WORD + 1, "<u8", block.tokens, strides=(1,))
+        """Mark in ``found`` (sequences,) those that contain a domain; marked ones are skipped."""
         _find(
-            words, block.array, block.offsets, found, self._step, self._filter, self._filter_shift,
-            self._first, self._next, self._chain_shift, self._words, self._tokens, self._offsets,
+            block.words("<u8"), block.array, block.offsets, found, self._step,
+            self._filter, self._filter_shift, self._first, self._next, self._chain_shift,
+            self._words, self._tokens, self._offsets,
         )  # fmt: skip
 
 
@@ -102,10 +105,11 @@ def _find(
     words, tokens, offsets, found, step, bits, bits_shift, first, following, chain_shift, known,
     domains, domain_offsets,
 ):  # fmt: skip
-    for row in range(len(found)):
+    for row in np.flatnonzero(~found):
         begin, end = offsets[row], offsets[row + 1]
         for position in range(begin, end - WORD + 1, step):
-            word = words[position]
+            # Unsigned, so that the index cannot count from the end.
+            word = words[np.uint64(position)]
             hashed = word * _ODD
             slot = hashed >> bits_shift
             if (bits[slot >> np.uint64(6)] >> (slot & np.uint64(63))) & np.uint64(1):

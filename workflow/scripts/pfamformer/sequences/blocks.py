@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import islice
 
 import numpy as np
-import xxhash
 
 from pfamformer.sequences.alphabet import TRANSLATION
 
@@ -51,14 +50,14 @@ class Block:
         rows = np.searchsorted(self.offsets, positions, side="right") - 1
         return np.bincount(rows, minlength=len(self))
 
-    def hashes(self) -> np.ndarray:
-        """A 64-bit hash (XXH3) of each sequence, (sequences,): equal sequences have equal ones."""
-        tokens, digest = self.tokens, xxhash.xxh3_64_intdigest
-        return np.fromiter(
-            (digest(tokens[start:end]) for start, end in pairwise(self.offsets.tolist())),
-            np.uint64,
-            len(self),
-        )
+    def words(self, kind: str) -> np.ndarray:
+        """The tokens from every position on as overlapping numbers of this type, without a copy.
+
+        A block that is shorter than such a number ends in zeros.
+        """
+        size = np.dtype(kind).itemsize
+        tokens = self.tokens if len(self.tokens) > size else self.tokens + bytes(size)
+        return np.ndarray(len(tokens) - size + 1, kind, tokens, strides=(1,))
 
     def take(self, wanted: np.ndarray) -> Block:
         """The sequences where ``wanted`` (sequences,) is true."""

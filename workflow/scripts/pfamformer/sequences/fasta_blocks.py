@@ -18,6 +18,7 @@ from pfamformer.sequences.fasta import DAMAGE, damaged
 LONGEST_RECORD = 1 << 26
 _TOKENS = np.frombuffer(TRANSLATION, np.uint8)
 _HEADER, _NEWLINE = b">\n"
+_ONE, _SIXTEEN = np.uint64(1), np.uint64(16)
 
 
 def fasta_blocks(path: str | Path, size: int = BLOCK) -> Iterator[Block]:
@@ -33,7 +34,7 @@ def fasta_blocks(path: str | Path, size: int = BLOCK) -> Iterator[Block]:
     try:
         with xopen(path, "rb", threads=1) as file:
             while text := file.read(size):
-                text = rest + text if rest else text
+                text = rest + text.replace(b"\r", b"") if b"\r" in text else rest + text
                 if not records and not text.startswith(b">"):
                     raise _no_fasta(path, "it does not start with '>'", 0)
                 end = text.rfind(b"\n>") + 1
@@ -41,7 +42,7 @@ def fasta_blocks(path: str | Path, size: int = BLOCK) -> Iterator[Block]:
                     raise _no_fasta(path, f"a record exceeds {LONGEST_RECORD:,} bytes", records)
                 rest = text[end:]
                 if end:
-                    block = _parse(text[:end])
+                    block = _parse(np.frombuffer(text, np.uint8, end))
                     records += len(block)
                     yield block
     except FileNotFoundError as error:
@@ -49,7 +50,7 @@ def fasta_blocks(path: str | Path, size: int = BLOCK) -> Iterator[Block]:
     except DAMAGE as error:
         raise damaged(path, f"after record {records:,}", error) from error
     if rest:
-        yield _parse(rest)
+        yield _parse(np.frombuffer(rest if rest.endswith(b"\n") else rest + b"\n", np.uint8))
 
 
 def _no_fasta(path: str | Path, problem: str, records: int) -> InputError:
@@ -58,17 +59,12 @@ def _no_fasta(path: str | Path, problem: str, records: int) -> InputError:
     )
 
 
-def _parse(text: bytes) -> Block:
-    """Whole records as a block."""
-    if b"\r" in text:
-        text = text.replace(b"\r", b"")
-    if not text.endswith(b"\n"):
-        text += b"\n"
-    raw = np.frombuffer(text, np.uint8)
-    tokens = np.empty(len(raw), np.uint8)
+def _parse(text: np.ndarray) -> Block:
+    """Whole records, each line with its end, as a block."""
+    tokens = np.empty(len(text), np.uint8)
     # A record has at least a '>' and a line end; memory that is not touched costs nothing.
-    offsets = np.empty(len(raw) // 2 + 1, np.int64)
-    offsets = offsets[: _read_records(raw, _TOKENS, tokens, offsets) + 1].copy()
+    offsets = np.empty(len(text) // 2 + 1, np.int64)
+    offsets = offsets[: _read_records(text, _TOKENS, tokens, offsets) + 1].copy()
     return Block(tokens[: offsets[-1]].tobytes(), offsets)
 
 
@@ -77,32 +73,29 @@ def _read_records(text, table, tokens, offsets):
     """Tokens of the lines that are no headers; returns the number of records.
 
     Sixteen bytes at a time without a branch; what is written beyond a line end is overwritten.
+    Positions are unsigned, so that none can count from the end.
     """
-    position, size, written, records = 0, len(text), 0, 0
+    position, size, written, records = np.uint64(0), np.uint64(len(text)), np.uint64(0), 0
     while position < size:
         header = text[position] == _HEADER
         if header:
             offsets[records] = written
             records += 1
-        while position + 16 <= size:
-            some, into, ended = (
-                text[position : position + 16],
-                tokens[written : written + 16],
-                False,
-            )
-            for offset in range(16):
-                letter = some[offset]
-                into[offset] = table[letter]
+        while position + _SIXTEEN <= size:
+            ended = False
+            for offset in range(_SIXTEEN):
+                letter = text[position + offset]
+                tokens[written + offset] = table[letter]
                 ended |= letter == _NEWLINE
             if ended:
                 break
-            position += 16
-            written += 0 if header else 16
+            position += _SIXTEEN
+            written += np.uint64(0) if header else _SIXTEEN
         while text[position] != _NEWLINE:
             if not header:
                 tokens[written] = table[text[position]]
-                written += 1
-            position += 1
-        position += 1
+                written += _ONE
+            position += _ONE
+        position += _ONE
     offsets[records] = written
     return records

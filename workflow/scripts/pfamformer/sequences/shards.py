@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +21,7 @@ import numpy as np
 from pfamformer.command import atomic_path
 from pfamformer.errors import InputError
 from pfamformer.sequences.alphabet import INVALID, LETTERS
-from pfamformer.sequences.blocks import BLOCK, Block, blocks_of
+from pfamformer.sequences.blocks import BLOCK, Block
 
 # Above this size a whole corpus part is not read for its checksums whenever a job opens it (about
 # ten seconds); the job that makes the index reads everything once.
@@ -32,7 +32,7 @@ KINDS = ("tokens", "offsets", "hashes")
 class ShardWriter:
     """Writes one shard block by block; its files appear when the ``with`` block has succeeded.
 
-    A second thread computes checksums and writes while the next block is made.
+    A second thread picks the sequences, computes checksums and writes while the next block is made.
     """
 
     def __init__(self, folder: str | Path, name: str) -> None:
@@ -59,25 +59,29 @@ class ShardWriter:
             if self._pending is not None:
                 self._pending.result()
 
-    def add(self, block: Block, hashes: np.ndarray) -> None:
-        """Append the sequences of a block and their hashes (sequences,), ``uint64``.
+    def add(self, block: Block, hashes: np.ndarray, wanted: np.ndarray) -> None:
+        """Append sequences of a block.
+
+        Args:
+            hashes: of all its sequences, (sequences,), ``uint64``.
+            wanted: which of them are written, (sequences,), ``bool``.
 
         Raises:
-            ValueError: a token is no residue.
+            ValueError: a token of the block before is no residue.
         """
-        if INVALID in block.tokens:
-            raise ValueError(f"shard {self.name}: a character that is not an amino acid")
-        offsets = (block.offsets[1:] + self.residues).astype("<u8")
-        self.sequences += len(block)
-        self.residues += len(block.tokens)
         if self._pending is not None:
             self._pending.result()
-        self._pending = self._pool.submit(self._write_all, block.tokens, offsets, hashes)
+        self._pending = self._pool.submit(self._write_block, block, hashes, wanted)
 
-    def _write_all(self, tokens: bytes, offsets: np.ndarray, hashes: np.ndarray) -> None:
-        self._write("tokens", tokens)
-        self._write("offsets", offsets)
-        self._write("hashes", hashes.astype("<u8"))
+    def _write_block(self, block: Block, hashes: np.ndarray, wanted: np.ndarray) -> None:
+        block = block.take(wanted)
+        if INVALID in block.tokens:
+            raise ValueError(f"shard {self.name}: a character that is not an amino acid")
+        self._write("tokens", block.tokens)
+        self._write("offsets", (block.offsets[1:] + self.residues).astype("<u8"))
+        self._write("hashes", hashes[wanted].astype("<u8"))
+        self.sequences += len(block)
+        self.residues += len(block.tokens)
 
     def _write(self, kind: str, content: bytes | np.ndarray) -> None:
         self._digests[kind].update(content)
@@ -92,14 +96,6 @@ class ShardWriter:
             "residues": self.residues,
             **{f"{kind}_sha256": digest.hexdigest() for kind, digest in self._digests.items()},
         }
-
-
-def write_shard(folder: str | Path, name: str, sequences: Iterable[str]) -> dict[str, Any]:
-    """Write sequences that are in memory as one shard; returns its entry for the index."""
-    with ShardWriter(folder, name) as shard:
-        for block in blocks_of(sequences):
-            shard.add(block, block.hashes())
-    return shard.entry
 
 
 def write_index(
