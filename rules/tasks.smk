@@ -20,7 +20,7 @@ rule tasks:
         expand(f"{RESULTS}/tasks/{{task}}/task.parquet", task=TASK_FILES),
 
 
-if GO:
+if GO and GO.data == "dates":
 
     rule go_task:
         """Annotations with experimental evidence, propagated; parts by date."""
@@ -63,6 +63,44 @@ if GO:
             " --seed {params.seed} --terms {output.terms}"
             " --task-annotations {output.annotations} --proteins {output.proteins}"
             " --rejects {output.rejects} --summary {output.summary} 2> {log}"
+
+elif GO:
+
+    rule cafa3_task:
+        """CAFA3's training set and the proteins that it was judged on, in the same tables."""
+        input:
+            ontology=f"{RESULTS}/sources/cafa3/gene_ontology_edit.obo.2016-06-01.gz",
+            training=f"{RESULTS}/sources/cafa3/CAFA3_training_data.tgz",
+            targets=f"{RESULTS}/sources/cafa3/CAFA3_targets.tgz",
+            truth=f"{RESULTS}/sources/cafa3/supplementary_data.tar.gz",
+            code=code("cafa3_task"),
+        output:
+            terms=f"{RESULTS}/tasks/go/terms.parquet",
+            annotations=f"{RESULTS}/tasks/go/annotations.parquet",
+            proteins=f"{RESULTS}/tasks/go/proteins.parquet",
+            summary=f"{RESULTS}/tasks/go/summary.json",
+        log:
+            f"{LOGS}/cafa3_task.log",
+        conda:
+            "../envs/tables.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("light", "mem_mb"),
+            runtime=need("light", "runtime"),
+        params:
+            code=code_digest("cafa3_task"),
+            knowledge=GO.knowledge,
+            dev_share=GO.dev_share,
+            min_train_proteins=GO.min_train_proteins,
+            max_proteins=f"--max-proteins {GO.max_proteins}" if GO.max_proteins else "",
+            seed=PROJECT.seed,
+        shell:
+            "python {input.code[0]} --ontology {input.ontology} --training {input.training}"
+            " --targets {input.targets} --truth {input.truth} --knowledge {params.knowledge:q}"
+            " --dev-share {params.dev_share} --min-train-proteins {params.min_train_proteins}"
+            " {params.max_proteins} --seed {params.seed} --terms {output.terms}"
+            " --task-annotations {output.annotations} --proteins {output.proteins}"
+            " --summary {output.summary} 2> {log}"
 
 
 rule contacts:

@@ -126,10 +126,23 @@ def merged(*names):
     return total
 
 
+# An overlay that lies over another one than the default alone.
+OVER = {"cafa3.yaml": ["full.yaml"]}
+
+
 @pytest.mark.parametrize("overlay", sorted(p.name for p in (ROOT / "config").glob("*.yaml")))
 def test_shipped_configurations_are_valid(overlay):
-    project = resolve(merged("config.yaml", overlay))
+    project = resolve(merged("config.yaml", *OVER.get(overlay, []), overlay))
     assert isinstance(project, Project) and project.runs
+
+
+def test_parts_of_the_ontology_task_need_dates_or_the_files_of_cafa3():
+    with pytest.raises(InputError, match=r"tasks\.go\.data: 'cafa3' needs files that provider"):
+        resolve(merged("config.yaml", "cafa3.yaml"))
+    raw = merged("config.yaml")
+    raw["tasks"]["go"]["test_from"] = None
+    with pytest.raises(InputError, match=r"tasks\.go\.test_from: 'dates' needs dev_from and"):
+        resolve(raw)
 
 
 def test_written_schema_is_current_and_accepts_the_shipped_files(tmp_path):

@@ -13,10 +13,12 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 from test_tasks import OBO
 
-from conftest import random_sequence
+from conftest import random_sequence, run_script
 from pfamformer.errors import InputError
+from pfamformer.report import table_6
 from pfamformer.tables import read_table, write_table
 from pfamformer.tasks.cafa import copies, read_benchmark, read_training
+from pfamformer.tasks.go import read_task
 from pfamformer.tasks.ontology import read_obo
 from pfamformer.tasks.tabular import read_flip, read_scope_tsv, read_tape_tsv, superfamily_split
 from pfamformer.tasks.tape import read_tape
@@ -258,14 +260,93 @@ def test_cafa3_layout(tmp_path):
         ["T1", "GO:0003824"], ["T1", "GO:0009987"],
     ]  # fmt: skip
     assert found == {"T1": "MW"}
-    limited, _ = read_benchmark(benchmark, tmp_path / "targets", ontology, knowledge=2)
+    limited, _ = read_benchmark(benchmark, tmp_path / "targets", ontology, "limited")
     assert limited["protein"].tolist() == ["T2"]
+    both, _ = read_benchmark(benchmark, tmp_path / "targets", ontology, "none or limited")
+    assert both["protein"].tolist() == ["T1", "T2", "T1"]
     (targets / "target.9606.fasta").write_text(">T3 C\nMF\n")
     with pytest.raises(InputError, match="no sequence of T1"):
         read_benchmark(benchmark, tmp_path / "targets", ontology)
     (training / "uniprot_sprot_exp.txt").write_text("P1\tGO:0001948\tF\nP1\tGO:0000001\n")
     with pytest.raises(InputError, match=r"uniprot_sprot_exp\.txt, line 2: 2 columns, 3"):
         read_training(training, ontology)
+
+
+def cafa3_archives(folder):
+    """The three archives in their published layout: the truth is an archive in an archive."""
+    texts = {
+        "CAFA3_training_data/uniprot_sprot_exp.fasta": ">P1\nMK\n>P2\nMR\n>P3\nMA\n>P4\nMC\n",
+        "CAFA3_training_data/uniprot_sprot_exp.txt": "P1\tGO:0001948\tF\nP2\tGO:0003824\tF\n"
+        "P3\tGO:0009987\tP\nP4\tGO:0003824\tF\nP4\tGO:7777777\tF\nP4\tGO:0003674\tF\n",
+        "CAFA3_targets/Target files/target.9606.fasta": ">T1 A_HUMAN\nMW\n>T2 B_HUMAN\nMY\n",
+        "CAFA3_targets/Target files/._target.9606.fasta": "\0\5",
+        "CAFA3_targets/Mapping files/mapping.9606.map": "T1\tA_HUMAN\n",
+        **{
+            f"benchmark20171115/{kind}/{name}": text
+            for kind, files in {
+                "groundtruth": {"leafonly_MFO.txt": "T1\tGO:0003824\nT2\tGO:0005515\n",
+                                "leafonly_BPO.txt": "T1\tGO:0009987\n", "leafonly_CCO.txt": ""},
+                "lists": {f"{o}_all_type{t}.txt": f"T{t}\n" for o in ("mfo", "bpo", "cco")
+                          for t in (1, 2)},
+            }.items()
+            for name, text in files.items()
+        },
+    }  # fmt: skip
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (folder / "supplementary_data/cafa3").mkdir(parents=True)
+    inner = folder / "supplementary_data/cafa3/benchmark20171115.tar"
+    with tarfile.open(inner, "w") as out:
+        out.add(folder / "benchmark20171115", arcname="benchmark20171115")
+    names = {"training": "CAFA3_training_data", "targets": "CAFA3_targets",
+             "truth": "supplementary_data"}  # fmt: skip
+    return {key: archive(folder, name, f"{name}.tar.gz") for key, name in names.items()}
+
+
+def test_cafa3_archives_become_the_tables_of_the_time_split(tmp_path):
+    (tmp_path / "go.obo").write_text(OBO)
+    archives = cafa3_archives(tmp_path)
+    out = tmp_path / "out"
+    out.mkdir()
+    outputs = {name: out / f"{name}.parquet" for name in ("terms", "task-annotations", "proteins")}
+
+    def make(knowledge):
+        files = {"ontology": tmp_path / "go.obo", **archives, **outputs, "summary": out / "s.json"}
+        words = [word for key, path in files.items() for word in (f"--{key}", path)]
+        return run_script("cafa3_task", *words, "--knowledge", knowledge, "--dev-share", 0.25,
+                          "--min-train-proteins", 1, "--seed", 1)  # fmt: skip
+
+    ended = make("none")
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [*(path.name for path in outputs.values()), "s.json"]
+    )
+    task = read_task(*outputs.values())
+    direct = task.annotations[task.annotations["direct"]]
+    part = direct.groupby("part")["protein"].agg(lambda names: sorted(set(names)))
+    assert part["test"] == ["T1"] and len(part["dev"]) == 1
+    assert sorted(part["train"] + part["dev"]) == ["P1", "P2", "P3", "P4"]
+    assert set(direct.loc[direct["part"] == "test", "term"]) == {"GO:0003824", "GO:0009987"}
+    assert dict(task.proteins.values.tolist())["T1"] == "MW"
+    summary = json.loads((out / "s.json").read_text())
+    counts = summary["annotation_file"]
+    assert (
+        "CAFA3's training set; here its"
+        in table_6.describe(table_6.make_table(task.annotations, task.proteins), summary).published
+    )
+    assert counts == {"rows": 6, "kept": 4, "terms not in use": 1, "roots": 1}
+    assert summary["ontologies"]["mfo"]["test"] == summary["ontologies"]["bpo"]["test"] == 1
+    assert make("limited").returncode == 0
+    assert set(read_table("annotations", outputs["task-annotations"]).query("part == 'test'")
+               ["protein"]) == {"T2"}  # fmt: skip
+    whole = archives["truth"].read_bytes()
+    archives["truth"].write_bytes(whole[: len(whole) // 2])
+    ended = make("none")
+    assert ended.returncode == 1 and "Traceback" not in ended.stderr
+    assert "supplementary_data.tar.gz" in ended.stderr and "damaged" in ended.stderr
+    archives["truth"] = archives["training"]
+    assert "hold no groundtruth/leafonly_MFO*.txt" in make("none").stderr
 
 
 def test_copies_need_identity_and_coverage():

@@ -1,13 +1,17 @@
 """Gene Ontology annotations to a task: terms, propagated annotations with parts, proteins."""
 
 import argparse
-import json
 from datetime import date
 
 from pfamformer.command import atomic_path, run
-from pfamformer.tables import write_table
 from pfamformer.tasks.annotations import read_gaf
-from pfamformer.tasks.go import draw_proteins, find_sequences, make_task, summarise
+from pfamformer.tasks.go import (
+    draw_proteins,
+    find_sequences,
+    make_task,
+    write_summary,
+    write_task,
+)
 from pfamformer.tasks.ontology import read_obo
 from pfamformer.tasks.time_split import Dates, split_by_date
 
@@ -45,18 +49,10 @@ def main() -> None:
     rows = split_by_date(rows, dates, ontology, arguments.knowledge)
     task = make_task(ontology, rows, sequences, arguments.min_train_proteins)
     without = int(found.rows["protein"].nunique()) - len(sequences)
-    write_table(task.terms, "terms", arguments.terms)
-    write_table(task.annotations, "annotations", arguments.task_annotations)
-    write_table(task.proteins, "proteins", arguments.proteins)
+    write_task(task, arguments.terms, arguments.task_annotations, arguments.proteins)
     with atomic_path(arguments.rejects) as temporary:
         found.rejects.to_csv(temporary, sep="\t", index=False)
-    with atomic_path(arguments.summary) as temporary:
-        summary = {
-            "annotation_file": found.counts,
-            "proteins_left_out": without,
-            "ontologies": summarise(task),
-        }
-        temporary.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    write_summary(task, "dates", found.counts, without, arguments.summary)
 
 
 if __name__ == "__main__":

@@ -816,8 +816,17 @@ class AnalysisSettings(Settings):
 class GoSettings(Settings):
     """Gene Ontology: what is learnt before a date and asked after it."""
 
-    dev_from: date = setting("First day of the development period", "date")
-    test_from: date = setting("First day of the test period", "date")
+    data: Literal["dates", "cafa3"] = setting(
+        "Where the parts come from: 'dates' divides an annotation file (go/goa_human.gaf.gz), "
+        "'cafa3' takes CAFA3's training set and the proteins that it was judged on (cafa3/*)",
+        default="dates",
+    )
+    dev_from: date | None = setting("First day of the development period", "date", None)
+    test_from: date | None = setting("First day of the test period", "date", None)
+    dev_share: float = setting(
+        "Share of CAFA3's training proteins drawn as its development part", "share", 0.05,
+        gt=0, lt=1,
+    )  # fmt: skip
     end: date | None = setting("First day that does not exist yet; null: none", "date", None)
     knowledge: Literal["none", "limited", "none or limited"] = setting(
         "Test proteins: without experimental annotation before ('none'), with one in another "
@@ -1147,6 +1156,20 @@ def _homologue_checks(project: Project) -> list[str]:
     ]
 
 
+def _go_problems(go: GoSettings, sources: SourcesSettings) -> list[str]:
+    """What is wrong with the parts of the Gene Ontology task."""
+    if go.data == "cafa3":
+        if sources.provider == "embedded":
+            return ["tasks.go.data: 'cafa3' needs files that provider 'embedded' does not bring"]
+        return []
+    days = [day for day in (go.dev_from, go.test_from, go.end) if day]
+    if go.dev_from is None or go.test_from is None:
+        return ["tasks.go.test_from: 'dates' needs dev_from and test_from"]
+    if days != sorted(set(days)):
+        return ["tasks.go.test_from: dev_from < test_from < end must hold"]
+    return []
+
+
 def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
     """Conditions between settings."""
     problems = []
@@ -1160,10 +1183,7 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
         problems.append("splits.dev_share: test_share + dev_share must be < 1")
     problems += _homologue_checks(project)
     if project.tasks.go is not None:
-        go = project.tasks.go
-        days = [go.dev_from, go.test_from, *([go.end] if go.end else [])]
-        if days != sorted(set(days)):
-            problems.append("tasks.go.test_from: dev_from < test_from < end must hold")
+        problems += _go_problems(project.tasks.go, project.sources)
     problems += [
         f"tasks.files.{name}.task: is required by format 'tape'"
         for name, given in project.tasks.files.items()

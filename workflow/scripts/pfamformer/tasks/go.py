@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pfamformer.command import atomic_path
 from pfamformer.evaluation.ontology import information_accretion
 from pfamformer.sequences.fasta import read_fasta
-from pfamformer.tables import read_table
+from pfamformer.tables import read_table, write_table
 from pfamformer.tasks.ontology import Ontology, Term
 
 ONTOLOGIES = ("mfo", "bpo", "cco")
@@ -69,6 +71,35 @@ def read_task(terms: str | Path, annotations: str | Path, proteins: str | Path) 
         read_table("annotations", annotations),
         read_table("proteins", proteins),
     )
+
+
+def write_task(
+    task: GoTask, terms: str | Path, annotations: str | Path, proteins: str | Path
+) -> None:
+    """Write the three files of the task."""
+    write_table(task.terms, "terms", terms)
+    write_table(task.annotations, "annotations", annotations)
+    write_table(task.proteins, "proteins", proteins)
+
+
+def write_summary(
+    task: GoTask, data: str, counts: Mapping[str, int], left_out: int, path: str | Path
+) -> None:
+    """Write ``summary.json``.
+
+    Args:
+        data: ``dates`` or ``cafa3``, as in the configuration.
+        counts: rows of the annotation file by what became of them.
+        left_out: annotated proteins without a sequence, or not drawn.
+    """
+    about = {
+        "data": data,
+        "annotation_file": counts,
+        "proteins_left_out": left_out,
+        "ontologies": summarise(task),
+    }
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 def make_task(
