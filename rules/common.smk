@@ -11,7 +11,7 @@ from pfamformer.annotation.model import ABOUT, FILES, Model
 from pfamformer.config import LEAKY_CORPUS, group_of, resolve
 from pfamformer.dependencies import code_of, digest, put_interpreter_first
 from pfamformer.errors import InputError
-from pfamformer.methods import BASELINES, NEIGHBOURS
+from pfamformer.methods import BASELINES, FOLD_METHODS, NEIGHBOURS
 from pfamformer.plan import Job as PlannedJob
 from pfamformer.plan import banner, closing, failures
 from pfamformer.sources.wheels import WHEELS

@@ -8,7 +8,7 @@ FOLD_PREDICTIONS = (
         **{run: f"{RESULTS}/folds/{run}/predictions.parquet" for run in FOLD_RUNS},
         **{
             method: f"{RESULTS}/baselines/{method}/folds/predictions.parquet"
-            for method in BASELINES
+            for method in (*BASELINES, *FOLD_METHODS)
         },
     }
     if HAS_FOLDS
@@ -124,6 +124,69 @@ rule fold_neighbours:
         "python {input.code[0]} --domains {input.domains} --split {input.split}"
         " --candidates {params.candidates} --threads {threads} --output {params.folder}"
         " --name folds 2> {log}"
+
+
+rule fold_composition:
+    """A kernel machine on the composition of domains; it has no seed."""
+    input:
+        domains=f"{FOLDS}/domains.parquet",
+        split=f"{FOLDS}/split.parquet",
+        code=code("fold_composition"),
+    output:
+        predictions=f"{RESULTS}/baselines/composition/folds/predictions.parquet",
+        scores=f"{RESULTS}/baselines/composition/folds/scores.parquet",
+        about=f"{RESULTS}/baselines/composition/folds/machine.json",
+    log:
+        f"{LOGS}/fold_composition.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fold_composition.tsv"
+    conda:
+        "../envs/tables.yaml"
+    threads: need("analysis", "threads")
+    resources:
+        mem_mb=need("analysis", "mem_mb"),
+        runtime=need("analysis", "runtime"),
+    params:
+        code=code_digest("fold_composition"),
+        candidates=PROJECT.evaluation.candidates,
+        output=lambda wildcards, output: str(Path(output.predictions).parent),
+    shell:
+        "OMP_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} python {input.code[0]}"
+        " --domains {input.domains} --split {input.split} --run composition"
+        " --candidates {params.candidates} --output {params.output} 2> {log}"
+
+
+rule fold_combination:
+    """Composition and neighbours, with weights that the development part fits."""
+    input:
+        domains=f"{FOLDS}/domains.parquet",
+        split=f"{FOLDS}/split.parquet",
+        scores=expand(
+            f"{RESULTS}/baselines/{{method}}/folds/scores.parquet",
+            method=("composition", "mmseqs2_vote"),
+        ),
+        code=code("combine"),
+    output:
+        predictions=f"{RESULTS}/baselines/composition_and_vote/folds/predictions.parquet",
+        scores=f"{RESULTS}/baselines/composition_and_vote/folds/scores.parquet",
+        about=f"{RESULTS}/baselines/composition_and_vote/folds/combination.json",
+    log:
+        f"{LOGS}/fold_combination.log",
+    conda:
+        "../envs/tables.yaml"
+    threads: 1
+    resources:
+        mem_mb=need("light", "mem_mb"),
+        runtime=need("light", "runtime"),
+    params:
+        code=code_digest("combine"),
+        candidates=PROJECT.evaluation.candidates,
+        output=lambda wildcards, output: str(Path(output.predictions).parent),
+    shell:
+        "python {input.code[0]} --domains {input.domains} --split {input.split}"
+        " --members composition mmseqs2_vote --scores {input.scores} --units nats bits"
+        " --rule fitted --run composition_and_vote --candidates {params.candidates}"
+        " --output {params.output} 2> {log}"
 
 
 rule fold_profiles:

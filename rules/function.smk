@@ -7,6 +7,9 @@ TERMS = PROJECT.runs_of("terms") if GO else {}
 NETWORK_CALLS = expand(f"{RESULTS}/terms/{{run}}/calls.parquet", run=TERMS)
 LEADING = next(iter(TERMS), None)
 
+# Methods that the learned ranking reads: each once, so of the networks the first one.
+RANKED = []
+
 if GO:
     GO_CALLS += [
         f"{RESULTS}/baselines/go/{name}/calls.parquet"
@@ -18,6 +21,10 @@ if GO:
             f"{RESULTS}/baselines/go/nearest/calls.parquet",
             f"{RESULTS}/combinations/go/calls.parquet",
         ]
+    if GO.ranking:
+        RANKED += [path for path in GO_CALLS if "/combinations/" not in path]
+        RANKED = [path for path in RANKED if path not in NETWORK_CALLS[1:]]
+        GO_CALLS.append(f"{RESULTS}/combinations/go_ranking/calls.parquet")
     GO_ITEMS = [
         f"{RESULTS}/tables/{name}.json"
         for name in ("table_6", "go_baselines", *(["table_7"] if TERMS else []))
@@ -279,6 +286,35 @@ if GO:
             "python {input.code[0]} --terms {input.terms} --annotations {input.annotations}"
             " --members {input.members} --run {params.run} --calls {output.calls}"
             " --about {output.about} 2> {log}"
+
+    rule go_ranking:
+        """All methods together, by trees that learn on the development part whom to trust."""
+        input:
+            terms=f"{RESULTS}/tasks/go/terms.parquet",
+            annotations=f"{RESULTS}/tasks/go/annotations.parquet",
+            members=RANKED,
+            code=code("go_ranking"),
+        output:
+            calls=f"{RESULTS}/combinations/go_ranking/calls.parquet",
+            about=f"{RESULTS}/combinations/go_ranking/combination.json",
+        log:
+            f"{LOGS}/go_ranking.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/go_ranking.tsv"
+        conda:
+            "../envs/analysis.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("light", "mem_mb"),
+            runtime=need("light", "runtime"),
+        params:
+            code=code_digest("go_ranking"),
+            run="ranking",
+            seed=PROJECT.seed,
+        shell:
+            "OMP_NUM_THREADS={threads} python {input.code[0]} --terms {input.terms}"
+            " --annotations {input.annotations} --members {input.members} --run {params.run}"
+            " --seed {params.seed} --calls {output.calls} --about {output.about} 2> {log}"
 
     rule table_7:
         """Ancestors of called terms that are called too, with and without the ontology inside."""

@@ -66,6 +66,7 @@ def test_rules_import_only_what_their_environment_has():
 
     package_of = {
         "Bio": "biopython",
+        "sklearn": "scikit-learn",
         "torch": "pytorch",
         "matplotlib": "matplotlib-base",
         "isal": "python-isal",

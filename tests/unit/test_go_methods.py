@@ -15,9 +15,17 @@ from pfamformer.config import EvaluationSettings
 from pfamformer.errors import InputError
 from pfamformer.evaluation.terms import by_identity, curve_table, evaluate, questions, read_calls
 from pfamformer.families.similarity import find_neighbours
-from pfamformer.methods import term_domains, term_frequencies, term_neighbours
+from pfamformer.methods import (
+    BIT_SCORE_VOTE,
+    FREQUENCIES,
+    NETWORK_AND_VOTE,
+    RANKING,
+    term_domains,
+    term_frequencies,
+    term_neighbours,
+)
 from pfamformer.methods.calls import term_calls, write_submission
-from pfamformer.report.go_baselines import describe, draw
+from pfamformer.report.go_baselines import describe, draw, shortfalls
 from pfamformer.report.items import cells
 from pfamformer.sources.embedded import PROFILES
 from pfamformer.sources.embedded_terms import INTERPRO, write_mapping, write_profiles
@@ -285,3 +293,30 @@ def test_tables_come_back_with_empty_places(tmp_path):
 
 def test_ontology_of_terms_is_the_whole_ontology(task, tmp_path):
     assert ontology_of(task.terms).terms == read_obo(tmp_path / "o.obo").terms
+
+
+@pytest.mark.parametrize(
+    ("fmax", "said"),
+    [
+        ({"network, ontology built in": 0.5, BIT_SCORE_VOTE: 0.4, NETWORK_AND_VOTE: 0.6}, []),
+        # A combination that leads is no network that leads.
+        (
+            {"network, ontology built in": 0.3, BIT_SCORE_VOTE: 0.4, NETWORK_AND_VOTE: 0.6},
+            ["No network alone calls GO terms better than neighbours by bit score"],
+        ),
+        (
+            {"network, ontology built in": 0.3, FREQUENCIES: 0.35, BIT_SCORE_VOTE: 0.2},
+            ["No network alone calls GO terms better than their training frequencies"],
+        ),
+        (
+            {BIT_SCORE_VOTE: 0.7, NETWORK_AND_VOTE: 0.5, RANKING: 0.6},
+            ["No combination of methods calls GO terms better than neighbours by bit score"],
+        ),
+    ],
+)
+def test_what_fell_short_is_said_of_networks_and_of_combinations(fmax, said):
+    table = pd.DataFrame(
+        [("mfo", method, value) for method, value in fmax.items()],
+        columns=["ontology", "method", "fmax"],
+    )
+    assert shortfalls(table) == [f"{sentence}: molecular function." for sentence in said]

@@ -5,14 +5,16 @@ import pyhmmer
 import pytest
 import torch
 from pyhmmer.easel import Alphabet, DigitalSequenceBlock, TextSequence
+from sklearn.feature_extraction.text import CountVectorizer
 
 from conftest import mutate, random_sequence
-from pfamformer.config import FinetuneSettings, Head, MotifSettings, NetworkSettings
+from pfamformer.config import FinetuneSettings, Head, KmerSettings, MotifSettings, NetworkSettings
 from pfamformer.errors import InputError
 from pfamformer.methods.priors import draw, emissions, lend, log_odds, read_profiles
 from pfamformer.model.classifier import ENCODERS, Classifier, residue_mask
 from pfamformer.model.convolutional import MaskedBatchNorm
 from pfamformer.model.heads import HEADS
+from pfamformer.model.kmers import Kmers, numbers
 from pfamformer.model.motif import Motif, windows
 from pfamformer.sequences.alphabet import STANDARD, encode
 from pfamformer.training.batches import collate
@@ -23,6 +25,7 @@ SMALL = {
     "resnet": {"kind": "resnet", "filters": 16, "kernel": 5, "blocks": 2},
     "lstm": {"kind": "lstm", "width": 8, "hidden": 8, "layers": 2},
     "motif": {"kind": "motif", "motifs": 3, "kernel": 5},
+    "kmers": {"kind": "kmers", "sizes": [1, 2, 4], "buckets": 2000, "width": 8},
 }
 
 
@@ -150,6 +153,27 @@ def test_lstm_reads_each_direction_like_torch(tokens):
     ahead = encoder.forwards(x)[0]
     back = encoder.backwards(x.flip(1))[0].flip(1)
     torch.testing.assert_close(encoder(tokens)[0, : row.shape[1]], torch.cat((ahead, back), -1)[0])
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_pooled_kmers_are_the_counts_of_scikit_learn(size, stream):
+    """The pooled embedding is linear in the counts, with a row of the table for each k-mer."""
+    given = KmerSettings(kind="kmers", sizes=[size], buckets=10**6, width=4)
+    encoder = Kmers(given).double()
+    sequences = [random_sequence(stream, length) for length in (40, 75)]
+    counter = CountVectorizer(analyzer="char", ngram_range=(size, size), lowercase=False)
+    counts = torch.from_numpy(counter.fit_transform(sequences).toarray()).double()
+    rows = torch.stack(
+        [
+            encoder.tables[0].weight[numbers(torch.from_numpy(encode(kmer))[None], size, n)[0, 0]]
+            for n in [encoder.tables[0].num_embeddings]
+            for kmer in counter.get_feature_names_out()
+        ]
+    )
+    assert len(torch.unique(rows, dim=0)) == len(rows)
+    for sequence, expected in zip(sequences, counts @ rows, strict=True):
+        inside = encoder(torch.from_numpy(encode(sequence))[None])[0, : len(sequence) - size + 1]
+        torch.testing.assert_close(inside.sum(0), expected)
 
 
 def test_an_encoder_of_its_own_starts_from_nothing():

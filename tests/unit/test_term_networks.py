@@ -15,9 +15,9 @@ from conftest import random_sequence
 from pfamformer.config import EvaluationSettings, NetworkSettings, TermsSettings
 from pfamformer.evaluation.ancestors import ancestors_of, recovery
 from pfamformer.evaluation.terms import evaluate, questions, read_calls
-from pfamformer.methods import term_combination
+from pfamformer.methods import NETWORK_AND_VOTE, term_combination
 from pfamformer.methods.calls import term_calls
-from pfamformer.methods.term_combination import METHOD, combine, fit, matrix, predict
+from pfamformer.methods.term_combination import combine, fit, matrix, predict
 from pfamformer.methods.term_network import load, nearest
 from pfamformer.methods.term_network import predict as predict_terms
 from pfamformer.model.terms import TermClassifier, exact_shares, log_probabilities, sparse
@@ -309,7 +309,7 @@ def test_weights_are_the_best_on_dev_and_the_test_part_is_called(task, stream, t
     calls = predict(members, fits, questions(task.terms, task.annotations), "r")
     rows = task.annotations
     assert set(calls["protein"]) <= set(rows.loc[rows["part"] == "test", "protein"])
-    assert set(calls["method"]) == {METHOD} and calls["score"].between(0.01, 1).all()
+    assert set(calls["method"]) == {NETWORK_AND_VOTE} and calls["score"].between(0.01, 1).all()
 
 
 def test_recovery_is_that_of_a_loop_over_networkx(task, stream, tmp_path):

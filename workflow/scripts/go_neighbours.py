@@ -3,7 +3,8 @@
 import argparse
 
 from pfamformer.command import run
-from pfamformer.methods.term_neighbours import BEST_IDENTITY, BIT_SCORE_VOTE, neighbours, predict
+from pfamformer.methods import BEST_IDENTITY, BIT_SCORE_VOTE
+from pfamformer.methods.term_neighbours import neighbours, predict
 from pfamformer.tables import write_table
 from pfamformer.tasks.go import read_task
 

@@ -480,6 +480,20 @@ class LstmSettings(Settings):
     layers: int = setting("Layers of each direction", "layers", 3, ge=1, le=32)
 
 
+class KmerSettings(Settings):
+    """Hashed k-mers without context: a linear model of sequences under a pooling head."""
+
+    kind: Literal["kmers"] = setting("What this encoder is")
+    sizes: list[Annotated[int, Field(ge=1, le=6)]] = setting(
+        "Lengths of the k-mers", "residues", [1, 2, 3, 4], min_length=1, max_length=6
+    )
+    buckets: int = setting(
+        "Rows of the table of each length; k-mers beyond them share rows", "rows", 50_000, ge=100,
+        le=10_000_000,
+    )  # fmt: skip
+    width: int = setting("Size of an embedding", "dimensions", 256, ge=4, le=16_384)
+
+
 class MotifSettings(Settings):
     """One wide convolution on BLOSUM62 embeddings; its size grows with the number of families."""
 
@@ -512,7 +526,7 @@ class ChainSettings(Settings):
 
 
 ScratchEncoder = Annotated[
-    ProtCnnSettings | ResNetSettings | LstmSettings | MotifSettings | ChainSettings,
+    ProtCnnSettings | ResNetSettings | LstmSettings | KmerSettings | MotifSettings | ChainSettings,
     Field(discriminator="kind"),
 ]
 Head = Literal[
@@ -853,6 +867,10 @@ class GoSettings(Settings):
     domains: bool = setting(
         "Also predict through Pfam families: needs go/pfam2go and Pfam-A.hmm.gz among the sources",
         default=False,
+    )
+    ranking: bool = setting(
+        "Also combine all methods by boosted trees that learn on the development part",
+        default=True,
     )
 
 

@@ -16,9 +16,19 @@ NEIGHBOURS = {
 }
 #: All methods that are not networks, by folder.
 BASELINES = {"profile_hmm": REFERENCE, **NEIGHBOURS}
+#: Methods for folds alone, by folder: a kernel machine, and it together with neighbours.
+FOLD_METHODS = {
+    "composition": "kernel machine on composition",
+    "composition_and_vote": "fitted sum of 2 methods",
+}
 #: Neighbours in the space of a network's embeddings.
 EMBEDDED = {"per_family": "nearest family mean", "per_instance": "nearest embedding"}
 #: Localisers, as ``calls`` names them.
 TAGGER, PROFILES = "tagger", "profile HMM"
 #: Sets of calls of the profile HMMs, as their ``run``.
 GATHERING, FITTED = "gathering thresholds", "fitted threshold"
+#: Methods that call Gene Ontology terms. Names of networks begin with "network, ".
+FREQUENCIES, BEST_IDENTITY = "naive frequencies", "neighbours, best identity"
+BIT_SCORE_VOTE = "neighbours, bit-score vote"
+#: Combinations of these: one network and the vote, and all of them.
+NETWORK_AND_VOTE, RANKING = "network and neighbours", "all methods, learned ranking"

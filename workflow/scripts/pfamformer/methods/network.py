@@ -21,6 +21,7 @@ ENCODER_NAMES = {
     "protcnn": "ProtCNN",
     "resnet": "ResNet",
     "lstm": "LSTM",
+    "kmers": "k-mer network",
     "motif": "motif CNN",
     "chain": "motif chain CNN",
 }

@@ -16,9 +16,9 @@ from scipy.sparse import csr_matrix, diags
 
 from pfamformer.evaluation.ontology import Scores, best, bins_of, curves, judge
 from pfamformer.evaluation.terms import Calls, Question, positions
+from pfamformer.methods import NETWORK_AND_VOTE
 from pfamformer.methods.calls import term_calls
 
-METHOD = "network and neighbours"
 # Weights are multiples of a tenth: a development part of a few hundred proteins tells no more.
 STEPS = 10
 
@@ -92,5 +92,7 @@ def predict(
         names = question.proteins.to_numpy(), np.asarray(question.graph.terms, dtype=object)
         # A mean of scores up to 1 may exceed it by a rounding error.
         scores = np.minimum(found.data, 1.0)
-        tables.append(term_calls(names[0][found.row], names[1][found.col], scores, METHOD, run))
+        tables.append(
+            term_calls(names[0][found.row], names[1][found.col], scores, NETWORK_AND_VOTE, run)
+        )
     return pd.concat(tables, ignore_index=True)

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pfamformer.methods import FREQUENCIES
 from pfamformer.methods.calls import LOWEST_SCORE, term_calls
 from pfamformer.tasks.go import GoTask
-
-METHOD = "naive frequencies"
 
 
 def predict(task: GoTask, proteins: Sequence[str], run: str) -> pd.DataFrame:
@@ -29,6 +28,6 @@ def predict(task: GoTask, proteins: Sequence[str], run: str) -> pd.DataFrame:
         np.repeat(np.asarray(proteins, dtype=object), len(names)),
         np.tile(names, len(proteins)),
         np.tile(scores, len(proteins)),
-        METHOD,
+        FREQUENCIES,
         run,
     )

@@ -16,11 +16,9 @@ from scipy.sparse import csr_matrix
 
 from pfamformer.command import log
 from pfamformer.families.similarity import find_neighbours
+from pfamformer.methods import BEST_IDENTITY, BIT_SCORE_VOTE
 from pfamformer.methods.calls import term_calls
 from pfamformer.tasks.go import ONTOLOGIES, GoTask
-
-BEST_IDENTITY = "neighbours, best identity"
-BIT_SCORE_VOTE = "neighbours, bit-score vote"
 
 
 def neighbours(

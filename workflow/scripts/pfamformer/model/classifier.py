@@ -21,12 +21,18 @@ from pfamformer.model.encoder import Encoder, initialise
 from pfamformer.model.heads import HEADS
 from pfamformer.model.heads.chain import ChainHead
 from pfamformer.model.heads.pooling import mean_over_residues
+from pfamformer.model.kmers import Kmers
 from pfamformer.model.motif import Motif
 from pfamformer.model.recurrent import Lstm
 from pfamformer.sequences.alphabet import CLS, EOS, PAD
 
 #: Encoders of a fixed size that are trained from scratch, by their name in the configuration.
-ENCODERS: dict[str, type[nn.Module]] = {"protcnn": ProtCnn, "resnet": ResNet, "lstm": Lstm}
+ENCODERS: dict[str, type[nn.Module]] = {
+    "protcnn": ProtCnn,
+    "resnet": ResNet,
+    "lstm": Lstm,
+    "kmers": Kmers,
+}
 
 
 def residue_mask(tokens_BL: Tensor) -> Tensor:

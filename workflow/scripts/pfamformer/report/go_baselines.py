@@ -10,9 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pfamformer.methods import BIT_SCORE_VOTE, FREQUENCIES, NETWORK_AND_VOTE, RANKING
 from pfamformer.report.figures import COLOURS, STYLE, plt
 from pfamformer.report.items import Column, Item
 
+COMBINED = (NETWORK_AND_VOTE, RANKING)
 NAMES = {"mfo": "molecular function", "bpo": "biological process", "cco": "cellular component"}
 #: Lines beyond the colours are dashed, so that no two methods look alike.
 DASHES = ("-", "--", ":")
@@ -101,21 +103,42 @@ def describe(table: pd.DataFrame, identity: pd.DataFrame, summary: Mapping) -> I
         ],
         rank=7,
         findings=[f"Best Fmax for Gene Ontology terms: {'; '.join(leaders)}."] if leaders else [],
-        shortfalls=_behind(table),
+        shortfalls=shortfalls(table),
     )
 
 
-def _behind(table: pd.DataFrame) -> list[str]:
-    """Ontologies in which no network is above the best other method."""
-    network = table["method"].str.startswith("network")
-    if not network.any():
-        return []
-    best = {
-        side: table[network == side].groupby("ontology")["fmax"].max() for side in (True, False)
+def shortfalls(table: pd.DataFrame) -> list[str]:
+    """Where networks, and what they are combined into, fall behind the vote of neighbours.
+
+    A combination is no network: what it owes to whom shows beside its members only.
+    """
+    fmax = {
+        kind: table[rows].groupby("ontology")["fmax"].max()
+        for kind, rows in {
+            "network": table["method"].str.startswith("network, "),
+            "together": table["method"].isin(COMBINED),
+            "vote": table["method"] == BIT_SCORE_VOTE,
+            "frequencies": table["method"] == FREQUENCIES,
+        }.items()
     }
-    names = [NAMES[o] for o in NAMES if o in best[True] and best[True][o] <= best[False].get(o, 0)]
-    where = f"the best method without a network in {', '.join(names)}"
-    return [f"No network that calls GO terms is above {where}."] if names else []
+    said = {
+        "No network alone calls GO terms better than neighbours by bit score":
+            ("network", "vote"),
+        "No network alone calls GO terms better than their training frequencies":
+            ("network", "frequencies"),
+        "No combination of methods calls GO terms better than neighbours by bit score":
+            ("together", "vote"),
+    }  # fmt: skip
+    return [
+        f"{sentence}: {', '.join(names)}."
+        for sentence, (ours, other) in said.items()
+        if (names := _not_above(fmax[ours], fmax[other]))
+    ]
+
+
+def _not_above(ours: pd.Series, other: pd.Series) -> list[str]:
+    """Names of the ontologies in which both have a number and ours is not the higher one."""
+    return [NAMES[o] for o in NAMES if o in ours and o in other and ours[o] <= other[o]]
 
 
 def _far(identity: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from pfamformer.config import EvaluationSettings
 from pfamformer.errors import InputError
 from pfamformer.evaluation.intervals import bootstrap_ratio
-from pfamformer.methods import BASELINES
+from pfamformer.methods import BASELINES, FOLD_METHODS
 from pfamformer.report.items import Column, Item, said
 from pfamformer.report.published import TABLE_4
 from pfamformer.tasks.folds import HOLDOUTS
@@ -129,7 +129,7 @@ def _sentence(table: pd.DataFrame) -> dict[str, list[str]]:
     if table.empty:
         return {}
     rows = table[table["holdout"] == table["holdout"].iloc[0]]
-    trained = ~rows["run"].isin(BASELINES)
+    trained = ~rows["run"].isin([*BASELINES, *FOLD_METHODS])
     if trained.all() or not trained.any():
         return {}
     network, other = (
