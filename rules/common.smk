@@ -36,20 +36,48 @@ SOUND_CORPORA = [corpus for corpus in CORPORA if corpus != LEAKY_CORPUS]
 ITEMS = []
 
 
-def compare_checksums_up_to(size):
-    """Let inputs that are newer by time stamp but equal by checksum rerun nothing, up to this size.
-
-    Snakemake compares only files below 1 MB; a corpus or a set of weights is larger. The limit is a
-    command-line option that reaches the workflow after its files are read, hence the property."""
-
-    def limit(self, settings):
-        settings.max_checksum_file_size = max(size, settings.max_checksum_file_size)
-        self.__dict__["dag_settings"] = settings
-
-    type(workflow).dag_settings = property(lambda self: self.__dict__.get("dag_settings"), limit)
+# Inputs up to this size that are newer by time stamp but equal by checksum rerun nothing. Snakemake
+# compares only files below 1 MB; a corpus or a set of weights is larger.
+CHECKSUMS_UP_TO = 256 * 1024**2
 
 
-compare_checksums_up_to(256 * 1024**2)
+def when_settings_come(workflow_, settings):
+    """Raise the limit of checksums, and refuse targets that lack something.
+
+    Command-line options reach the workflow after its files are read, hence the property."""
+    if "annotate" in settings.targets and not QUERY:
+        raise WorkflowError("annotate needs a FASTA file: --config query=my.fasta")
+    settings.max_checksum_file_size = max(CHECKSUMS_UP_TO, settings.max_checksum_file_size)
+    workflow_.__dict__["dag_settings"] = settings
+
+
+type(workflow).dag_settings = property(
+    lambda self: self.__dict__.get("dag_settings"), when_settings_come
+)
+
+
+def setting_lines(settings, path=""):
+    """Settings as lines ``path: value``. As parameters of a rule one each, so that Snakemake's
+    reason for a rerun names those that changed, and not the whole configuration."""
+    if not isinstance(settings, dict) or not settings:
+        # Doubled braces: Snakemake looks for wildcards in parameters.
+        return [f"{path}: {json.dumps(settings)}".replace("{", "{{").replace("}", "}}")]
+    return [
+        line
+        for key, value in settings.items()
+        for line in setting_lines(value, f"{path}.{key}".strip("."))
+    ]
+
+
+def run_settings(name):
+    """The settings of a run, by name."""
+    return PROJECT.runs[name].model_dump(mode="json")
+
+
+def run_setting(key):
+    """One setting of a rule's run as a parameter, see :func:`setting_lines`; nothing where a run of
+    this kind has no such setting."""
+    return lambda wildcards: f"{key}: {json.dumps(run_settings(wildcards.run).get(key))}"
 
 
 def names(known):

@@ -59,10 +59,8 @@ def ablation_runs(wildcards):
 
 
 def query_page(wildcards):
-    """The page of the query, which must be named."""
-    if not QUERY:
-        raise WorkflowError("annotate: name a FASTA file: --config query=my.fasta")
-    return f"{RESULTS}/annotate/{QUERY}/annotation.html"
+    """The page of the query, if there is one (``when_settings_come`` asks for it)."""
+    return f"{RESULTS}/annotate/{QUERY}/annotation.html" if QUERY else []
 
 
 def model_files(wildcards):

@@ -21,11 +21,13 @@ rule run_config:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
     params:
-        settings=lambda wildcards: json.dumps(
-            PROJECT.runs[wildcards.run].model_dump(), indent=1, sort_keys=True
+        **{key: run_setting(key) for run in PROJECT.runs for key in run_settings(run)},
+        # A parameter that is made with the output is no reason to run again; those above are.
+        text=lambda wildcards, output: json.dumps(
+            run_settings(wildcards.run), indent=1, sort_keys=True
         ),
     shell:
-        "printf '%s\\n' {params.settings:q} > {output} 2> {log}"
+        "printf '%s\\n' {params.text:q} > {output} 2> {log}"
 
 
 rule pretrain:

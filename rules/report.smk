@@ -14,12 +14,13 @@ rule project_config:
         mem_mb=need("light", "mem_mb"),
         runtime=need("light", "runtime"),
     params:
-        # A function, because Snakemake would look for wildcards in the braces of a text.
-        settings=lambda wildcards: json.dumps(
+        *setting_lines(PROJECT.model_dump(mode="json", exclude={"query", "model"})),
+        # A parameter that is made with the output is no reason to run again; those above are.
+        text=lambda wildcards, output: json.dumps(
             PROJECT.model_dump(mode="json", exclude={"query", "model"}), indent=1, sort_keys=True
         ),
     shell:
-        "printf '%s\\n' {params.settings:q} > {output} 2> {log}"
+        "printf '%s\\n' {params.text:q} > {output} 2> {log}"
 
 
 rule report:

@@ -5,6 +5,8 @@ import pytest
 
 from pfamformer.errors import InputError
 from pfamformer.report.items import Column, Item, cells, in_order, read_item, write_item
+from pfamformer.report.page import with_minus
+from pfamformer.tables import read_json
 
 
 def item(**changes):
@@ -67,3 +69,28 @@ def test_a_track_draws_value_interval_and_published_value():
     assert track["track"] == {"value": 30.0, "low": 20.0, "high": 40.0, "mark": 72.3}
     assert track["sort"] == 30.0 and absent["sort"] == ""
     assert absent["track"] == {"value": None, "low": None, "high": None, "mark": 81.9}
+
+
+def test_a_table_of_another_version_is_named():
+    made = item(numbers="t.tsv", columns=[Column("f1", "F1")])
+    with pytest.raises(InputError, match=r"t\.tsv: no column f1.*another version"):
+        cells(made, pd.DataFrame({"fmax": [0.5]}))
+
+
+def test_a_summary_of_another_version_is_named(tmp_path):
+    (tmp_path / "summary.json").write_text('{"runs": [{"loss": 2.5}]}')
+    found = read_json(tmp_path / "summary.json").plus(settings={})
+    assert found["runs"][0]["loss"] == 2.5 and found["settings"] == {}
+    for asked in (found, found["runs"][0]):
+        with pytest.raises(InputError, match=r"summary\.json: no entry 'entropy'.*another version"):
+            asked["entropy"]
+
+
+def test_intervals_and_signs_can_be_read():
+    numbers = pd.DataFrame({"d": [-0.01, -0.0004], "d_low": [-0.02, 0.1], "d_high": [0.0, 0.2]})
+    rows = cells(item(columns=[Column("d", "d", "interval", 2)]), numbers)
+    assert [row[0]["text"] for row in rows] == ["-0.01", "0.00"]
+    assert [row[0]["small"] for row in rows] == ["(-0.02 to 0.00)", "(0.10–0.20)"]
+    assert with_minus("-3.2 points (-6.1 to -0.3)") == "−3.2 points (−6.1 to −0.3)"
+    kept = "P42696.2/187-234, 1e-06, 10-20, chain-1, --seed"
+    assert with_minus(kept) == kept

@@ -1,7 +1,6 @@
 """Join the calls of all methods on a query: TSVs, GFF3 and a page with tracks."""
 
 import argparse
-import json
 from pathlib import Path
 
 from pfamformer.annotation.join import join
@@ -10,6 +9,7 @@ from pfamformer.annotation.names import read_names
 from pfamformer.annotation.output import Gff3, TermTsv, Tsv
 from pfamformer.command import atomic_path, run
 from pfamformer.report.annotation import Gathered, make_page
+from pfamformer.tables import read_json
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
         families,
         terms,
         model.about,
-        json.loads(arguments.summary.read_text(encoding="utf-8")),
+        read_json(arguments.summary),
         arguments.title,
         arguments.command,
         arguments.template,

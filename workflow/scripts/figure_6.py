@@ -1,8 +1,6 @@
 """Figure 6: the pretraining loss, whole and zoomed."""
 
 import argparse
-import json
-from pathlib import Path
 
 import pandas as pd
 
@@ -10,6 +8,7 @@ from pfamformer.command import atomic_path, run
 from pfamformer.report.figure_6 import describe, draw
 from pfamformer.report.figures import save_svg
 from pfamformer.report.items import write_item
+from pfamformer.tables import read_json
 
 
 def main() -> None:
@@ -28,7 +27,7 @@ def main() -> None:
         for name, path in zip(arguments.runs, arguments.metrics, strict=True)
     }
     summaries = {
-        name: json.loads(Path(path).read_text(encoding="utf-8"))
+        name: read_json(path)
         for name, path in zip(arguments.runs, arguments.summaries, strict=True)
     }
     references = {name: summary["context_free_loss"] for name, summary in summaries.items()}

@@ -21,7 +21,7 @@ from pfamformer.annotation.query import Query
 from pfamformer.annotation.scan import blocks
 from pfamformer.command import log, run
 from pfamformer.tables import TableWriter, from_rows
-from pfamformer.training.device import prepare_device
+from pfamformer.training.device import forget_shapes, prepare_device
 
 
 def main() -> None:
@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--classifier", required=True, help="output: calls of the family network")
     parser.add_argument("--terms", required=True, help="output: calls of the GO network")
     arguments = parser.parse_args()
+    forget_shapes()
     device, model = prepare_device(arguments.threads), Model.read(arguments.model)
     tagger = TaggerReader(model, device) if model.path("tagger") else None
     classifier = FamilyReader(model, device) if model.path("classifier") else None

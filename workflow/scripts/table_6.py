@@ -1,13 +1,11 @@
 """Table 6: annotated proteins of each ontology, and sequences with several annotations."""
 
 import argparse
-import json
-from pathlib import Path
 
 from pfamformer.command import atomic_path, run
 from pfamformer.report.items import write_item
 from pfamformer.report.table_6 import describe, make_table
-from pfamformer.tables import read_table
+from pfamformer.tables import read_json, read_table
 
 
 def main() -> None:
@@ -25,8 +23,7 @@ def main() -> None:
     )
     with atomic_path(arguments.table) as temporary:
         table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
-    summary = json.loads(Path(arguments.summary).read_text(encoding="utf-8"))
-    write_item(describe(table, summary), arguments.item)
+    write_item(describe(table, read_json(arguments.summary)), arguments.item)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -191,3 +192,35 @@ def read_table(name: str, path: str | Path) -> pd.DataFrame:
             remedy="Delete it and rerun: it was written by another version",
         )
     return table.to_pandas()
+
+
+class Entries(dict):
+    """A JSON object; an entry that is not there is an :class:`InputError` of its file."""
+
+    def __init__(self, path: str | Path, content: dict[str, Any]) -> None:
+        super().__init__(content)
+        self._path = path
+
+    def plus(self, **others: Any) -> Entries:
+        """A copy with other entries beside these."""
+        return Entries(self._path, {**self, **others})
+
+    def __missing__(self, key: str) -> Any:
+        raise InputError(
+            self._path,
+            f"no entry {key!r}",
+            remedy="Delete it and rerun: it was written by another version",
+        )
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a summary that another rule wrote.
+
+    Raises:
+        InputError: it is no JSON, or, when an entry is asked for, lacks it.
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        return json.loads(text, object_hook=lambda content: Entries(path, content))
+    except ValueError as error:
+        raise InputError(path, f"not JSON ({error})", remedy="Delete it and rerun") from error

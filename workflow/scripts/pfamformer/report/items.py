@@ -134,7 +134,18 @@ def in_order(items: Iterable[Item]) -> list[Item]:
 
 
 def cells(item: Item, numbers: pd.DataFrame) -> list[list[dict[str, Any]]]:
-    """Rows of an item's table: per cell the text, the value to sort by, and a small remark."""
+    """Rows of an item's table: per cell the text, the value to sort by, and a small remark.
+
+    Raises:
+        InputError: the table lacks a column of the item.
+    """
+    missing = {column.key for column in item.columns} - set(numbers.columns)
+    if missing:
+        raise InputError(
+            item.numbers or item.name,
+            f"no column {', '.join(sorted(missing))}",
+            remedy="Delete it and rerun: it was written by another version",
+        )
     rows = numbers.head(MAX_ROWS).to_dict("records")
     return [[_cell(column, row) for column in item.columns] for row in rows]
 

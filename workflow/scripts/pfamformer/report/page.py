@@ -22,6 +22,7 @@ from pfamformer.report.published import TABLE_3_FAMILIES
 from pfamformer.report.summary import SHOWN, similar_domains, summarise
 from pfamformer.report.table_3 import REFERENCE
 from pfamformer.sources.wheels import WHEELS
+from pfamformer.tables import read_json
 
 VERSIONS = ["snakemake", "torch", "pyhmmer", "numpy", "pandas", "scipy", "biopython", "matplotlib"]
 
@@ -34,7 +35,7 @@ class Results:
 
     def json(self, *path: str) -> Any:
         """A JSON file."""
-        return json.loads(self.folder.joinpath(*path).read_text(encoding="utf-8"))
+        return read_json(self.folder.joinpath(*path))
 
     def tsv(self, *path: str) -> pd.DataFrame:
         """A tab-separated table; empty cells of text stay empty."""
@@ -79,7 +80,7 @@ def make_page(folder: Path, items: Sequence[Path], template: Path, options: str)
     results = Results(folder)
     project = results.json("config.json")
     pretraining = {
-        name: results.json("pretrain", name, "summary.json") | {"settings": run}
+        name: results.json("pretrain", name, "summary.json").plus(settings=run)
         for name, run in project["runs"].items()
         if run["kind"] == "pretrain"
     }
@@ -150,10 +151,7 @@ def _corpus(results: Results, corpus: str) -> dict[str, Any]:
     selection = train["selection"]
     named = ("duplicate", "too_short", "holds_held_out_domain")
     used = train["sequences"] + valid["sequences"] + sum(selection[key] for key in named)
-    return train | {
-        "validation": valid["sequences"],
-        "others": selection["read"] - used,
-    }
+    return train.plus(validation=valid["sequences"], others=selection["read"] - used)
 
 
 def _searched(search: Mapping[str, Any]) -> str:

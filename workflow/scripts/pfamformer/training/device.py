@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 
@@ -9,6 +11,18 @@ def prepare_device(threads: int) -> torch.device:
     """The GPU if there is one, else the CPU with this many threads."""
     torch.set_num_threads(threads)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def forget_shapes() -> None:
+    """Keep few of the kernels that oneDNN makes on CPUs for each new shape of a batch.
+
+    PyTorch keeps a thousand by default: reading a long stream of sequences of all lengths, memory
+    grows by hundreds of MB, and hardly a shape comes again. To be called before a network first
+    runs; the user's own settings of these variables count.
+    """
+    # Layers of one forward pass share shapes, hence not zero.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
+    os.environ.setdefault("LRU_CACHE_CAPACITY", "1")
 
 
 def number_format(precision: str, device: torch.device) -> torch.dtype:
