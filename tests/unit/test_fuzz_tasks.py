@@ -1,19 +1,23 @@
 """2,000 mutated OBO, GAF, PDB and mmCIF files: each is read, or refused with file and line."""
 
 import gzip
+import io
 import re
 
 import numpy as np
 import pytest
+from Bio.PDB import MMCIFParser, PDBParser
 from test_structures import cif_text, make_structure, pdb_text
 from test_tasks import OBO, row
 
 from pfamformer.errors import InputError
+from pfamformer.sequences.text import read_lines
 from pfamformer.tasks.annotations import read_gaf
 from pfamformer.tasks.ontology import read_obo
 from pfamformer.tasks.structures import read_structure
 
 EACH = 500
+ATOM = re.compile(r"^(?:ATOM|HETATM)[ \t]+\d", re.M)
 SHORT = "MKGAYIAKQR"
 
 
@@ -72,10 +76,29 @@ def check_gaf(path, ontology):
 
 
 def check_structure(path):
-    chains, _ = read_structure(path)
+    chains, rejects = read_structure(path)
     for chain in chains:
         assert len(chain.positions) == len(chain.sequence)
+    if path.suffix != ".gz":
+        text = "\n".join(line for _, line in read_lines(path, "utf-8"))
+        # Records in = records out + rejects: no atom vanishes.
+        assert atoms_in(text, path.suffix) + len(rejects) >= len(ATOM.findall(text)), rejects
     return len(chains)
+
+
+def atoms_in(text, suffix):
+    """Atoms that Biopython finds, all models and alternative locations."""
+    parser = (
+        MMCIFParser(auth_chains=True, auth_residues=False, QUIET=True)
+        if suffix == ".cif"
+        else PDBParser(QUIET=True)
+    )
+    return sum(
+        len(atom.child_dict) if atom.is_disordered() else 1
+        for chain in parser.get_structure("entry", io.StringIO(text)).get_chains()
+        for residue in chain.get_unpacked_list()
+        for atom in residue.child_list
+    )
 
 
 @pytest.mark.parametrize("kind", ["obo", "gaf", "pdb", "cif"])

@@ -35,6 +35,8 @@ _NUMBERING_WEIGHT, _NUMBERING_MOST = 1e-3, 100
 # of a chain say that the two do not belong together.
 _MOST_MISMATCHES = 0.1
 
+_ATOM = re.compile(r"(ATOM|HETATM)\s+\d+\s")
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -116,6 +118,9 @@ def _parse(
             raise InputError(
                 path, f"{problem or error}", record=f"line {line}", remedy="Fetch it again"
             ) from error
+    dictionary = getattr(parser, "_mmcif_dict", {})
+    if cif:
+        _check_loops(path, lines, dictionary)
     rejects = [
         Reject(int(line[1]) if (line := re.search(r"line (\d+)", str(w.message))) else 0, text)
         for w in said
@@ -123,7 +128,31 @@ def _parse(
         # Ligands and water have no number in the polymer, and a break in a chain is no fault.
         and not re.search(r"Non-existing residue ID|discontinuous", text := str(w.message))
     ]
-    return structure, getattr(parser, "_mmcif_dict", {}), rejects
+    return structure, dictionary, rejects + ([] if cif else list(_behind_end(lines)))
+
+
+def _behind_end(lines: Sequence[str]) -> Iterator[Reject]:
+    """Atoms of a PDB file behind its end, where Biopython reads no further."""
+    begun = ended = False
+    for number, line in enumerate(lines, 1):
+        begun |= line.startswith(("ATOM  ", "HETATM", "MODEL "))
+        ended |= begun and line[:6] in ("END   ", "CONECT")
+        if ended and line.startswith(("ATOM  ", "HETATM")):
+            yield Reject(number, "an atom behind END or CONECT")
+
+
+def _check_loops(path: str | Path, lines: Sequence[str], dictionary: dict) -> None:
+    """Refuse loops in which values are missing or moved: Biopython reads as far as they fit."""
+    first = next((n for n, line in enumerate(lines) if line.startswith("_atom_site.")), len(lines))
+    atoms = sum(bool(_ATOM.match(line)) for line in lines[first:])
+    for category in ("_atom_site.", "_entity_poly_seq."):
+        sizes = {len(column) for key, column in dictionary.items() if key.startswith(category)}
+        if len(sizes) > 1 or (category == "_atom_site." and max(sizes, default=0) < atoms):
+            line, problem = _first_broken(lines, True)
+            raise InputError(
+                path, problem or f"values are missing in the loop {category[:-1]}",
+                record=f"line {line}", remedy="Fetch it again",
+            )  # fmt: skip
 
 
 def _first_broken(lines: Sequence[str], cif: bool) -> tuple[int, str]:
