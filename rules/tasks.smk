@@ -7,6 +7,11 @@ TASK_FILES = {
     **{
         name: ("tape", f"{RESULTS}/sources/tape/{name}.tar.gz", name) for name in PROJECT.tasks.tape
     },
+    **(
+        {"scope": ("astral", f"{RESULTS}/sources/scope/astral-40.fa", None)}
+        if PROJECT.tasks.scope
+        else {}
+    ),
     **{name: (file.format, file.path, file.task) for name, file in PROJECT.tasks.files.items()},
 }
 GO_TABLES = ["terms", "annotations", "proteins"] if GO else []

@@ -20,7 +20,13 @@ from pfamformer.tables import read_table, write_table
 from pfamformer.tasks.cafa import copies, read_benchmark, read_training
 from pfamformer.tasks.go import read_task
 from pfamformer.tasks.ontology import read_obo
-from pfamformer.tasks.tabular import read_flip, read_scope_tsv, read_tape_tsv, superfamily_split
+from pfamformer.tasks.tabular import (
+    read_astral,
+    read_flip,
+    read_scope_tsv,
+    read_tape_tsv,
+    superfamily_split,
+)
 from pfamformer.tasks.tape import read_tape
 
 
@@ -222,6 +228,35 @@ def test_real_scope():
     train = set(found.task.loc[found.task["part"] == "train", "label"])
     held_out = found.task[found.task["part"] == "test"]
     assert len(held_out) > 500 and set(held_out["label"]) <= train
+
+
+def test_astral_is_read_as_the_same_domains_in_a_table(tmp_path, stream):
+    rows = [
+        (f"d{fold}{number:03d}a_", f"{fold}.1", f"{fold}.1.{number % 10}",
+         random_sequence(stream, 30))
+        for fold in "abg"
+        for number in range(40)
+    ]  # fmt: skip
+    (tmp_path / "scope.tsv").write_text(
+        "\n".join("\t".join(row) for row in [("sid", "fold", "superfamily", "seq"), *rows]) + "\n"
+    )
+    (tmp_path / "astral.fa").write_text(
+        "".join(
+            f">{name} {superfamily}.7 (A:) Some protein {{Some species [TaxId: 1]}}\n"
+            f"{sequence.lower()[:20]}\n{sequence.lower()[20:]}\n"
+            for name, _, superfamily, sequence in rows
+        )
+        + ">d1aaaa_ h.1.1.1 (A:) coiled coil\nmkt\n>d1bbba_ (A:) nothing\nmkt\n"
+    )
+    found, expected = (
+        read_astral(tmp_path / "astral.fa", 3),
+        read_scope_tsv(tmp_path / "scope.tsv", 3),
+    )
+    assert found.task.equals(expected.task) and set(found.task["part"]) == {"train", "dev", "test"}
+    assert found.rejects[["record", "reason"]].values.tolist() == [
+        ["record 121", "class h is no class of folds"],
+        ["record 122", "no SCOPe classification in 'd1bbba_ (A:) nothing'"],
+    ]
 
 
 def test_real_secondary_structure():

@@ -202,8 +202,8 @@ def test_sources_of_the_full_experiment(site):
     # Another order of mirrors fetches nothing again; another file does.
     assert downloads_planned(run(copy, moved_again, "sources", "-n")) == 0
     sites = moved_again["sources"]["pfam"]["sites"]
-    path = "parse/dir.cla.scope.2.07-stable.txt"
-    sites["scope"]["files"]["scope/dir.cla.scope.txt"]["path"] = path
+    path = "scopeseq-2.07/astral-scopedom-seqres-gd-sel-gs-bib-40-2.07.fa"
+    sites["scope"]["files"]["scope/astral-40.fa"]["path"] = path
     assert downloads_planned(run(copy, moved_again, "sources", "-n")) == 1
     sites["pfam"]["release"] = "Pfam39.0"
     # The list of checksums and the four files of the other release.

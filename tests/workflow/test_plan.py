@@ -75,7 +75,7 @@ def test_a_folder_of_files_is_used_as_it_lies(copy):
     pretend_sources(copy, 3)
     (copy / "data/pfam/Pfam-A.clans.tsv.gz").touch()
     (copy / "data/pfam/scope").mkdir()
-    (copy / "data/pfam/scope/dir.cla.scope.txt").touch()
+    (copy / "data/pfam/scope/astral-40.fa").touch()
     (copy / "data/pfam/notes").mkdir()
     (copy / "data/pfam/notes/mine.txt").touch()
     settings = "sources={provider: files, files: {folder: data/pfam}, uniparc_chunks: 3}"
@@ -83,7 +83,7 @@ def test_a_folder_of_files_is_used_as_it_lies(copy):
     assert ended.returncode == 0, ended.stderr[-2000:]
     linked = copy / "results/folder/sources"
     assert {str(p.relative_to(linked)) for p in linked.rglob("*") if p.is_file()} == {
-        "Pfam-A.seed.gz", "pfamseq.gz", "Pfam-A.clans.tsv.gz", "scope/dir.cla.scope.txt",
+        "Pfam-A.seed.gz", "pfamseq.gz", "Pfam-A.clans.tsv.gz", "scope/astral-40.fa",
         *(f"uniparc/uniparc_active_p{i}.fasta.gz" for i in (1, 2, 3)),
     }  # fmt: skip
 

@@ -4,7 +4,7 @@ import argparse
 
 from pfamformer.command import atomic_path, run
 from pfamformer.tables import write_table
-from pfamformer.tasks.tabular import read_flip, read_scope_tsv, read_tape_tsv
+from pfamformer.tasks.tabular import read_astral, read_flip, read_scope_tsv, read_tape_tsv
 from pfamformer.tasks.tape import read_tape
 
 
@@ -13,10 +13,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--file", required=True, help="file or folder")
     parser.add_argument(
-        "--format", required=True, choices=["tape", "tape_tsv", "scope_tsv", "flip"]
+        "--format", required=True, choices=["tape", "tape_tsv", "scope_tsv", "astral", "flip"]
     )
     parser.add_argument("--kind", help="which of TAPE's tasks (format 'tape')")
-    parser.add_argument("--seed", type=int, required=True, help="of the split of 'scope_tsv'")
+    parser.add_argument("--seed", type=int, required=True, help="of the split of SCOPe's domains")
     parser.add_argument("--task", required=True, help="output: task.parquet")
     parser.add_argument("--contacts", required=True, help="output: contacts.parquet")
     parser.add_argument("--rejects", required=True, help="output: rejects.tsv")
@@ -27,6 +27,8 @@ def main() -> None:
         found = read_tape_tsv(arguments.file)
     elif arguments.format == "scope_tsv":
         found = read_scope_tsv(arguments.file, arguments.seed)
+    elif arguments.format == "astral":
+        found = read_astral(arguments.file, arguments.seed)
     else:
         found = read_flip(arguments.file)
     write_table(found.task, "task", arguments.task)

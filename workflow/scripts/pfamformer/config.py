@@ -892,10 +892,11 @@ TapeTask = Literal[
 class TaskFileSettings(Settings):
     """A task in a file of one's own."""
 
-    format: Literal["tape", "tape_tsv", "scope_tsv", "flip"] = setting(
+    format: Literal["tape", "tape_tsv", "scope_tsv", "astral", "flip"] = setting(
         "'tape': archive of TAPE (LMDB or JSON); 'tape_tsv': TSV with split, domain, fold, "
-        "sequence; 'scope_tsv': TSV with sid, fold, superfamily, seq; 'flip': folder with "
-        "sequences.fasta, sampled.fasta and mask.fasta"
+        "sequence; 'scope_tsv': TSV with sid, fold, superfamily, seq; 'astral': FASTA of ASTRAL "
+        "with SCOPe's classification in its headers; 'flip': folder with sequences.fasta, "
+        "sampled.fasta and mask.fasta"
     )
     path: str = setting("File or folder", min_length=1)
     task: TapeTask | None = setting(
@@ -910,6 +911,11 @@ class TasksSettings(Settings):
     contacts: ContactsSettings = setting("Residue contacts", default=ContactsSettings())
     tape: list[TapeTask] = setting(
         "TAPE tasks whose archives are among the sources (tape/<task>.tar.gz)", "tasks", []
+    )
+    scope: bool = setting(
+        "SCOPe's domains are among the sources (scope/astral-40.fa): superfamilies held out of "
+        "folds that are trained",
+        default=False,
     )
     files: dict[Name, TaskFileSettings] = setting(
         "Tasks in files of one's own, by name", "none", {}
@@ -1207,7 +1213,8 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
         for name, given in project.tasks.files.items()
         if given.format == "tape" and given.task is None
     ]
-    both = sorted({"go", "contacts", *project.tasks.tape} & project.tasks.files.keys())
+    taken = {"go", "contacts", *(["scope"] if project.tasks.scope else []), *project.tasks.tape}
+    both = sorted(taken & project.tasks.files.keys())
     problems += [f"tasks.files.{name}: is the name of another task" for name in both]
     pretraining = project.runs_of("pretrain")
     problems += [

@@ -1,8 +1,9 @@
-"""Tasks in other people's plain files: TSV of remote homology, SCOPe, FLIP's FASTA files."""
+"""Tasks in other people's plain files: TSV of remote homology, SCOPe, ASTRAL, FLIP's FASTA."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,10 @@ from pfamformer.sequences.fasta import read_fasta
 from pfamformer.sequences.text import read_lines
 from pfamformer.tasks.rows import TaskRows, TaskTables
 from pfamformer.tasks.tape import PARTS
+
+_ASTRAL = re.compile(r"(?P<id>\S+)\s+(?P<superfamily>(?P<fold>[a-z]\.\d+)\.\d+)\.\d+(?=\s|$)")
+# All alpha, all beta, alpha/beta, alpha+beta, multi-domain, membrane, small.
+_TRUE_CLASSES = "abcdefg"
 
 
 def read_tsv(path: str | Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
@@ -60,13 +65,38 @@ def read_scope_tsv(path: str | Path, seed: int, test_share: float = 0.25) -> Tas
     part, one more for dev while there are enough. Folds with one superfamily only train.
     """
     rows = [
-        (number, *cells) for number, cells in read_tsv(path, ("sid", "fold", "superfamily", "seq"))
+        (f"line {number}", *cells)
+        for number, cells in read_tsv(path, ("sid", "fold", "superfamily", "seq"))
     ]
-    table = pd.DataFrame(rows, columns=["line", "id", "fold", "superfamily", "sequence"])
+    return _scope_tables(TaskRows(path), rows, seed, test_share)
+
+
+def read_astral(path: str | Path, seed: int, test_share: float = 0.25) -> TaskTables:
+    """SCOPe domains from ASTRAL's FASTA, split as by :func:`read_scope_tsv`.
+
+    Headers are ``>d1dlwa_ a.1.1.1 (A:) …``: identifier, then class, fold, superfamily and family.
+    Only the classes a to g group proteins by structure; domains of others are rejected.
+    """
+    out, rows = TaskRows(path), []
+    for number, (header, sequence) in enumerate(read_fasta(path), 1):
+        found = _ASTRAL.match(header)
+        if found is None:
+            out.reject(f"record {number}", f"no SCOPe classification in {header[:40]!r}")
+        elif found["fold"][0] not in _TRUE_CLASSES:
+            out.reject(f"record {number}", f"class {found['fold'][0]} is no class of folds")
+        else:
+            rows.append((f"record {number}", found["id"], found["fold"], found["superfamily"],
+                         sequence))  # fmt: skip
+    return _scope_tables(out, rows, seed, test_share)
+
+
+def _scope_tables(
+    out: TaskRows, rows: Sequence[tuple[str, ...]], seed: int, test_share: float
+) -> TaskTables:
+    table = pd.DataFrame(rows, columns=["where", "id", "fold", "superfamily", "sequence"])
     part = superfamily_split(table, seed, test_share)
-    out = TaskRows(path)
     for row in table.itertuples():
-        out.add(f"line {row.line}", row.id, row.sequence, part[row.superfamily], label=row.fold)
+        out.add(row.where, row.id, row.sequence, part[row.superfamily], label=row.fold)
     return out.tables()
 
 
