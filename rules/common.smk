@@ -8,7 +8,7 @@ from pathlib import Path
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 from pfamformer.annotation.model import ABOUT, FILES, Model
-from pfamformer.config import LEAKY_CORPUS, group_of, resolve
+from pfamformer.config import LEAKY_CORPUS, group_of, guess, resolve
 from pfamformer.dependencies import code_of, digest, put_interpreter_first
 from pfamformer.errors import InputError
 from pfamformer.methods import BASELINES, FOLD_METHODS, NEIGHBOURS
@@ -42,11 +42,15 @@ CHECKSUMS_UP_TO = 256 * 1024**2
 
 
 def when_settings_come(workflow_, settings):
-    """Raise the limit of checksums, and refuse targets that lack something.
+    """Raise the limit of checksums, and refuse targets that lack something or are misspelt.
 
     Command-line options reach the workflow after its files are read, hence the property."""
     if "annotate" in settings.targets and not QUERY:
         raise WorkflowError("annotate needs a FASTA file: --config query=my.fasta")
+    rule_names = [rule.name for rule in workflow_.rules]
+    for target in settings.targets:
+        if re.fullmatch(r"\w+", target) and target not in rule_names:
+            raise WorkflowError(f"no target {target!r}{guess(target, rule_names)}")
     settings.max_checksum_file_size = max(CHECKSUMS_UP_TO, settings.max_checksum_file_size)
     workflow_.__dict__["dag_settings"] = settings
 
@@ -54,30 +58,6 @@ def when_settings_come(workflow_, settings):
 type(workflow).dag_settings = property(
     lambda self: self.__dict__.get("dag_settings"), when_settings_come
 )
-
-
-def setting_lines(settings, path=""):
-    """Settings as lines ``path: value``. As parameters of a rule one each, so that Snakemake's
-    reason for a rerun names those that changed, and not the whole configuration."""
-    if not isinstance(settings, dict) or not settings:
-        # Doubled braces: Snakemake looks for wildcards in parameters.
-        return [f"{path}: {json.dumps(settings)}".replace("{", "{{").replace("}", "}}")]
-    return [
-        line
-        for key, value in settings.items()
-        for line in setting_lines(value, f"{path}.{key}".strip("."))
-    ]
-
-
-def run_settings(name):
-    """The settings of a run, by name."""
-    return PROJECT.runs[name].model_dump(mode="json")
-
-
-def run_setting(key):
-    """One setting of a rule's run as a parameter, see :func:`setting_lines`; nothing where a run of
-    this kind has no such setting."""
-    return lambda wildcards: f"{key}: {json.dumps(run_settings(wildcards.run).get(key))}"
 
 
 def names(known):

@@ -58,6 +58,30 @@ def ablation_runs(wildcards):
     }
 
 
+def setting_lines(settings, path=""):
+    """Settings as lines ``path: value``. As parameters of a rule one each, so that Snakemake's
+    reason for a rerun names those that changed, and not the whole configuration."""
+    if not isinstance(settings, dict) or not settings:
+        # Doubled braces: Snakemake looks for wildcards in parameters.
+        return [f"{path}: {json.dumps(settings)}".replace("{", "{{").replace("}", "}}")]
+    return [
+        line
+        for key, value in settings.items()
+        for line in setting_lines(value, f"{path}.{key}".strip("."))
+    ]
+
+
+def run_settings(name):
+    """The settings of a run, by name."""
+    return PROJECT.runs[name].model_dump(mode="json")
+
+
+def run_setting(key):
+    """One setting of a rule's run as a parameter, see :func:`setting_lines`; nothing where a run of
+    this kind has no such setting."""
+    return lambda wildcards: f"{key}: {json.dumps(run_settings(wildcards.run).get(key))}"
+
+
 def query_page(wildcards):
     """The page of the query, if there is one (``when_settings_come`` asks for it)."""
     return f"{RESULTS}/annotate/{QUERY}/annotation.html" if QUERY else []

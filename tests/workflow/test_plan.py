@@ -104,6 +104,20 @@ def test_bad_configuration_stops_before_any_job(tmp_path, setting, message):
     assert not (folder / "results").exists()
 
 
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("annotate", "annotate needs a FASTA file: --config query=my.fasta"),
+        ("tabel_3", "no target 'tabel_3'; did you mean 'table_3'?"),
+    ],
+)
+def test_a_target_that_cannot_be_made_gets_one_sentence(tmp_path, target, message):
+    ended = snakemake(working_copy(tmp_path), target, "-n")
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 1 and message in said
+    assert "Exception" not in said and "Traceback" not in said
+
+
 def planned_jobs(folder: Path, *arguments: str) -> dict[str, set[str]]:
     """Planned jobs as rule → reasons, without the jobs that only follow from others."""
     planned = snakemake(folder, "-n", *TINY, *arguments)
@@ -202,6 +216,10 @@ def test_changing_a_run_reruns_only_that_run(tiny):
     text = planned.stdout + planned.stderr
     assert set(re.findall(r"wildcards: run=(\w+)", text)) == {"classic"}
     assert "rule pretrain:" not in text
+    # The reason names the setting, not the whole configuration.
+    changes = re.findall(r"reason: Params.* before: '(.*)' now: '(.*)'", text)
+    assert ("epochs: 2", "epochs: 3") in changes
+    assert ("runs.classic.epochs: 2", "runs.classic.epochs: 3") in changes
 
 
 def test_adding_a_run_leaves_the_others_alone(tiny):

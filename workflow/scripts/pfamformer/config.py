@@ -1008,7 +1008,7 @@ def resolve(raw: Mapping[str, Any]) -> Project:
     defaults = raw.pop("defaults", {}) or {}
     given_runs = raw.pop("runs", {}) or {}
     problems = [
-        f"defaults.{kind}: unknown kind of run{_guess(kind, KINDS)}"
+        f"defaults.{kind}: unknown kind of run{guess(kind, KINDS)}"
         for kind in defaults
         if kind not in KINDS
     ]
@@ -1079,7 +1079,7 @@ def _resolve_run(
     kind = given.get("kind")
     if kind is None:
         # Most likely a misspelt run: nobody adds one without saying what it is.
-        like = _guess(name, others)
+        like = guess(name, others)
         return None, [f"runs.{name}.kind: is required, one of {', '.join(KINDS)}{like}"]
     if kind not in KINDS:
         return None, [f"runs.{name}.kind: must be one of {', '.join(KINDS)} (got {kind!r})"]
@@ -1127,7 +1127,7 @@ def _line(error: Any, raw: Any, prefix: str = "") -> str:
         known = (
             set(Project.model_fields) if len(error["loc"]) == 1 and not prefix else _known_keys()
         )
-        return f"{path}: unknown key{_guess(str(error['loc'][-1]), known)}"
+        return f"{path}: unknown key{guess(str(error['loc'][-1]), known)}"
     if kind == "missing":
         return f"{path}: is required"
     if kind in _BOUNDS:
@@ -1156,7 +1156,8 @@ def _known_keys() -> set[str]:
     return keys
 
 
-def _guess(key: str, known: Iterable[str]) -> str:
+def guess(key: str, known: Iterable[str]) -> str:
+    """The end of a message about a misspelt name; empty where nothing known is like it."""
     close = difflib.get_close_matches(key, sorted(known), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
 
@@ -1250,7 +1251,7 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
     ]
     known_tasks = {*project.tasks.tape, *project.tasks.files}
     problems += [
-        f"runs.{name}.task: {run.task!r} is no task{_guess(run.task, known_tasks)}"
+        f"runs.{name}.task: {run.task!r} is no task{guess(run.task, known_tasks)}"
         for name, run in project.runs_of("task").items()
         if run.task not in known_tasks
     ]
@@ -1281,7 +1282,7 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
             if not chosen or not set(chosen) <= set(finetuning):
                 known = sorted({group_of(found) for found in finetuning} | set(finetuning))
                 problems.append(
-                    f"ablations.{name}: {run!r} is no fine-tuning run{_guess(run, known)}"
+                    f"ablations.{name}: {run!r} is no fine-tuning run{guess(run, known)}"
                 )
     return problems
 
@@ -1347,7 +1348,7 @@ def _combination_problems(
         if member not in known and not _given(member, given_runs):
             yield (
                 f"combinations.{name}.members: {member!r} is no method of table 3"
-                f"{_guess(member, known)}"
+                f"{guess(member, known)}"
             )
         elif member in project.runs and member not in networks:
             yield f"combinations.{name}.members: {member!r} knows held-out domains"
