@@ -30,27 +30,41 @@ def fasta_blocks(path: str | Path, size: int = BLOCK) -> Iterator[Block]:
     Raises:
         InputError: missing, truncated or damaged file, or no FASTA.
     """
-    rest, records = b"", 0
+    # One buffer for all: what is left of a record moves to its front, the rest arrives behind it.
+    text, held, records = bytearray(2 * size), 0, 0
     try:
         with xopen(path, "rb", threads=1) as file:
-            while text := file.read(size):
-                text = rest + text.replace(b"\r", b"") if b"\r" in text else rest + text
+            while got := file.readinto(memoryview(text)[held : held + size]):
+                stop = _without_returns(text, held, held + got)
                 if not records and not text.startswith(b">"):
                     raise _no_fasta(path, "it does not start with '>'", 0)
-                end = text.rfind(b"\n>") + 1
-                if len(text) - end > LONGEST_RECORD:
+                end = text.rfind(b"\n>", 0, stop) + 1
+                held = stop - end
+                if held > LONGEST_RECORD:
                     raise _no_fasta(path, f"a record exceeds {LONGEST_RECORD:,} bytes", records)
-                rest = text[end:]
                 if end:
                     block = _parse(np.frombuffer(text, np.uint8, end))
                     records += len(block)
                     yield block
+                    text[:held] = text[end:stop]
+                if held + size > len(text):
+                    text.extend(bytes(len(text)))
     except FileNotFoundError as error:
         raise InputError(path, "no such file") from error
     except DAMAGE as error:
         raise damaged(path, f"after record {records:,}", error) from error
-    if rest:
-        yield _parse(np.frombuffer(rest if rest.endswith(b"\n") else rest + b"\n", np.uint8))
+    if held:
+        last = bytes(text[:held])
+        yield _parse(np.frombuffer(last if last.endswith(b"\n") else last + b"\n", np.uint8))
+
+
+def _without_returns(text: bytearray, start: int, stop: int) -> int:
+    """Close the gaps of carriage returns between two places; returns the new end."""
+    if text.find(b"\r", start, stop) < 0:
+        return stop
+    left = text[start:stop].replace(b"\r", b"")
+    text[start : start + len(left)] = left
+    return start + len(left)
 
 
 def _no_fasta(path: str | Path, problem: str, records: int) -> InputError:
