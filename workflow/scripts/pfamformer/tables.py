@@ -132,15 +132,18 @@ class TableWriter:
 
     def __enter__(self) -> TableWriter:
         self.temporary = self._path.__enter__()
-        # Columns of many equal values; others would fill a dictionary in vain.
+        # Columns of many equal values; others would fill a dictionary in vain, and nobody asks for
+        # the first of all sequences in alphabetical order.
         repeated = [
             name
             for name in ("family", "clan", "part", "kind", "label", "method", "run")
             if name in self.schema.names
         ]
+        counted = [name for name in self.schema.names if name not in ("id", "protein", "sequence")]
         self._file = pq.ParquetWriter(
-            self.temporary, self.schema, compression="zstd", use_dictionary=repeated
-        )
+            self.temporary, self.schema, compression="zstd", use_dictionary=repeated,
+            write_statistics=counted,
+        )  # fmt: skip
         return self
 
     def write(self, piece: pa.Table) -> None:

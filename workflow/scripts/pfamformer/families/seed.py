@@ -172,9 +172,7 @@ class _Reader:
                 yield domain
 
     def _close(self, family: str, clan: str) -> None:
-        rows, kept = (
-            now - then for now, then in zip((self.rows, self.kept), self._before, strict=True)
-        )
+        rows, kept = self.rows - self._before[0], self.kept - self._before[1]
         problem = (
             "the family is empty" if not rows
             else "the family has no usable row" if not kept

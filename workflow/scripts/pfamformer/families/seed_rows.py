@@ -47,11 +47,12 @@ class Rows:
         self.numbers = np.zeros((_ROWS + 1, 5), np.int32)
         self.accessions = np.empty((BLOCK_BYTES // _SHORTEST_ROW, 4), np.int64)
         self.count = 0
+        # Bytes of the texts that the waiting rows came from: no column holds more.
+        self._bytes = 0
 
     def has_room(self, text: bytes) -> bool:
         """Whether the rows of a text fit beside those that wait."""
-        used = max(self.numbers[self.count, :3].tolist())
-        return used + len(text) <= _BYTES and self.count + len(text) // _SHORTEST_ROW < _ROWS
+        return self._bytes + len(text) <= _BYTES and self.count + len(text) // _SHORTEST_ROW < _ROWS
 
     def add_text(self, text: bytes, begin: int, minimum: int, max_ambiguous: float) -> int:
         """Add all rows of an entry; returns their number, 0 if anything needs a closer look.
@@ -64,6 +65,7 @@ class Rows:
             self.proteins, self.places, self.residues, self.numbers, self.count, self.accessions,
         )  # fmt: skip
         self.count += added
+        self._bytes += len(text) if added else 0
         return added
 
     def add_domains(self, domains: Iterable[Domain]) -> None:
@@ -78,6 +80,7 @@ class Rows:
                 begin = self.numbers[self.count, column]
                 into[begin : begin + len(raw)] = np.frombuffer(raw, np.uint8)
                 row[column] = begin + len(raw)
+                self._bytes += len(raw)
             row[3:] = domain.start, domain.end
             self.count += 1
 
@@ -91,7 +94,7 @@ class Rows:
             )
         }
         taken |= {"start": pa.array(numbers[1:, 3]), "end": pa.array(numbers[1:, 4])}
-        self.count = 0
+        self.count = self._bytes = 0
         return taken
 
 
