@@ -1,8 +1,9 @@
-"""Annotation with profile HMMs against hmmscan on the same proteins, and its memory.
+"""Annotation against hmmscan: profile HMMs alone, then with all networks; memory of each step.
 
 python benchmarks/annotate.py --results results/demo
 """
 
+import functools
 import subprocess
 import sys
 import tempfile
@@ -11,69 +12,148 @@ from pathlib import Path
 from common import ROOT, compare, in_turn, parser, write
 from pfamformer.sequences.fasta import read_fasta, write_fasta
 
+#: Files that are longer by this factor must not need more memory.
+LONGER = 3
+
 
 def main() -> None:
-    """Scan a sample both ways in turn; then once a file ten times as long, for its memory."""
+    """Annotate a sample both ways in turn; then once a longer file, for its memory."""
     arguments = parser(__doc__)
     arguments.add_argument("--results", default="results/demo", help="folder of a finished project")
     arguments.add_argument("--threads", type=int, default=1)
     arguments = arguments.parse_args()
     results = Path(arguments.results).resolve()
-    # Every 10th protein of the proteome: all families, in proportion. --quick: every 200th.
-    proteins = list(read_fasta(results / "sources/pfamseq.gz"))[:: 200 if arguments.quick else 10]
+    # Every 30th protein of the proteome, and every 10th: all families, in proportion, and long
+    # proteins in both. --quick: every 300th and every 100th.
+    every = 300 if arguments.quick else 30
+    proteome = list(read_fasta(results / "sources/pfamseq.gz"))
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_fasta(folder / "query.fasta", proteins)
-        longer = ((f"{i}_{h}", s) for i in range(10) for h, s in proteins)
-        write_fasta(folder / "longer.fasta", longer)
-        profiles = folder / "profiles.hmm"
-        source = results / "baselines/profile_hmm/clustered/profiles.hmm"
-        profiles.write_bytes(source.read_bytes())
-        programs = Path(sys.executable).parent
-        subprocess.run([programs / "hmmpress", profiles], check=True, stdout=subprocess.DEVNULL)
-        threads = str(arguments.threads)
-        hmmscan = [programs / "hmmscan", "--cpu", "0" if threads == "1" else threads, "--noali",
-                   "-E", "0.001", "--domtblout", "out.txt", profiles, "query.fasta"]  # fmt: skip
-        memory = {}
+        annotation = Annotation(Path(name), results / "model", arguments.threads)
+        sizes = {
+            "query": proteome[::every],
+            "longer": proteome[:: every // LONGER],
+        }
+        for query, proteins in sizes.items():
+            write_fasta(annotation.folder / f"{query}.fasta", proteins)
         facts = {
-            "proteins": len(proteins),
-            "residues": sum(len(s) for _, s in proteins),
-            "profiles": profiles.read_text().count("\n//"),
+            "proteins": len(sizes["query"]),
+            "residues": sum(len(sequence) for _, sequence in sizes["query"]),
+            "profiles": annotation.press(),
             "threads": arguments.threads,
         }
+        hmmscan = functools.partial(annotation.hmmscan, "query")
         seconds = in_turn(
             arguments.repeats,
-            pfamformer=lambda: memory.update(once=_scan(folder, "query.fasta", threads)),
-            hmmscan=lambda: subprocess.run(
-                hmmscan, cwd=folder, check=True, stdout=subprocess.DEVNULL
-            ),
+            profiles=lambda: annotation.scan("query"),
+            networks=lambda: annotation.read("query"),
+            pages=lambda: annotation.join("query"),
+            hmmscan=hmmscan,
         )
-        memory["ten_times"] = _scan(folder, "longer.fasta", threads)
-        ratio = memory["ten_times"] / memory["once"]
-        print(f"memory: {memory['once']} MB, ten times the proteins {memory['ten_times']} MB, "
-              f"ratio={ratio:.2f}", flush=True)  # fmt: skip
-        rows = [compare("annotation", seconds, **facts, peak_memory_mb=memory)]
+        alone = {"pfamformer": seconds["profiles"], "hmmscan": seconds["hmmscan"]}
+        steps = (seconds[step] for step in ("profiles", "networks", "pages"))
+        whole = {"pfamformer": [sum(turn) for turn in zip(*steps, strict=True)],
+                 "hmmscan": seconds["hmmscan"]}  # fmt: skip
+        rows = [
+            compare("profile HMMs alone", alone, **facts),
+            compare("with tagger, family network, GO network and pages", whole, **facts),
+            *_memory(annotation, {query: len(proteins) for query, proteins in sizes.items()}),
+        ]
     if not arguments.quick:
-        write("annotate", rows, ("pyhmmer", "hmmer"))
+        write("annotate", rows, ("pyhmmer", "hmmer", "torch"))
 
 
-def _scan(folder: Path, query: str, threads: str) -> int:
-    """Run the script of the workflow, start of Python included; peak memory in MB."""
-    script = ROOT / "workflow/scripts/scan_query.py"
-    command = [sys.executable, script, "--query", query, "--profiles", "profiles.hmm",
-               "--evalue", "0.001", "--threads", threads, "--hits", "hits.parquet",
-               "--proteins", "query.parquet", "--problems", "problems.tsv",
-               "--summary", "query.json"]  # fmt: skip
-    measured = (
-        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, "
-        "stderr=subprocess.DEVNULL); "
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", measured, *map(str, command)],
-        cwd=folder, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return int(ended.stdout)
+def _memory(annotation: "Annotation", proteins: dict[str, int]) -> list[dict]:
+    rows = []
+    for step in ("scan", "read", "join"):
+        peak = {query: getattr(annotation, step)(query) for query in proteins}
+        ratio = peak["longer"] / peak["query"]
+        print(
+            f"memory of {step}: {peak['query']} MB for {proteins['query']} proteins, "
+            f"{peak['longer']} MB for {proteins['longer']}, ratio={ratio:.2f}", flush=True,
+        )  # fmt: skip
+        rows.append({"comparison": f"peak memory of {step}, MB", "proteins": proteins,
+                     "peak_memory_mb": peak, "ratio": ratio})  # fmt: skip
+    return rows
+
+
+class Annotation:
+    """The steps of the workflow's annotation as command lines, and hmmscan.
+
+    Each returns its peak memory in MB; the start of Python is included.
+    """
+
+    def __init__(self, folder: Path, model: Path, threads: int) -> None:
+        self.folder, self.model, self.threads = folder, model, str(threads)
+        self.profiles = folder / "profiles.hmm"
+
+    def press(self) -> int:
+        """Prepare the profiles for hmmscan; returns their number."""
+        self.profiles.write_bytes((self.model / "profiles.hmm").read_bytes())
+        self._run([_program("hmmpress"), self.profiles])
+        return self.profiles.read_text().count("\n//")
+
+    def hmmscan(self, query: str) -> int:
+        """The program, with as many threads."""
+        return self._run(
+            [_program("hmmscan"), "--cpu", "0" if self.threads == "1" else self.threads, "--noali",
+             "-E", "0.001", "--domtblout", "out.txt", self.profiles, f"{query}.fasta"]
+        )  # fmt: skip
+
+    def scan(self, query: str) -> int:
+        """Profile HMMs."""
+        return self._script(
+            "scan_query", "--query", f"{query}.fasta", "--profiles", self.profiles,
+            "--evalue", "0.001", "--threads", self.threads, "--hits", f"{query}.hits.parquet",
+            "--proteins", f"{query}.parquet", "--problems", "problems.tsv",
+            "--summary", f"{query}.json",
+        )  # fmt: skip
+
+    def read(self, query: str) -> int:
+        """Tagger, family network and GO network."""
+        return self._script(
+            "read_query", "--query", f"{query}.fasta", "--model", self.model,
+            "--hits", f"{query}.hits.parquet", "--least-probability", "0.2",
+            "--threads", self.threads, *self._calls(query),
+        )  # fmt: skip
+
+    def join(self, query: str) -> int:
+        """Tables, GFF3 and page."""
+        calls = dict(zip(*[iter(self._calls(query))] * 2, strict=True))
+        return self._script(
+            "annotate", "--proteins", f"{query}.parquet", "--summary", f"{query}.json",
+            "--calls", f"{query}.hits.parquet", calls["--classifier"], calls["--tagger"],
+            "--terms", calls["--terms"], "--model", self.model, "--least-probability", "0.2",
+            "--shown", "200", "--title", query, "--command", "-",
+            "--template", ROOT / "workflow/report/annotation.html.j2",
+            "--table", "domains.tsv", "--term-table", "terms.tsv", "--gff3", "domains.gff3",
+            "--page", "annotation.html",
+        )  # fmt: skip
+
+    def _calls(self, query: str) -> list[str]:
+        return [
+            word
+            for method in ("tagger", "classifier", "terms")
+            for word in (f"--{method}", f"{query}.{method}.parquet")
+        ]
+
+    def _script(self, name: str, *words: object) -> int:
+        return self._run([sys.executable, ROOT / f"workflow/scripts/{name}.py", *words])
+
+    def _run(self, command: list) -> int:
+        measured = (
+            "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, "
+            "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); "
+            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", measured, *map(str, command)],
+            cwd=self.folder, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        return int(ended.stdout)
+
+
+def _program(name: str) -> Path:
+    return Path(sys.executable).parent / name
 
 
 if __name__ == "__main__":

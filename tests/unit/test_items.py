@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 
 from pfamformer.errors import InputError
+from pfamformer.report.figures import plt, save_svg
 from pfamformer.report.items import Column, Item, cells, in_order, read_item, write_item
-from pfamformer.report.page import with_minus
+from pfamformer.report.page import embedded_svg, with_minus
 from pfamformer.tables import read_json
 
 
@@ -94,3 +95,10 @@ def test_intervals_and_signs_can_be_read():
     assert with_minus("-3.2 points (-6.1 to -0.3)") == "−3.2 points (−6.1 to −0.3)"
     kept = "P42696.2/187-234, 1e-06, 10-20, chain-1, --seed"
     assert with_minus(kept) == kept
+
+
+def test_a_figure_in_the_page_holds_nothing_that_html_does_not_know(tmp_path):
+    save_svg(plt.figure(), tmp_path / "f.svg")
+    assert "<rdf:RDF" in (tmp_path / "f.svg").read_text()
+    page = embedded_svg(tmp_path / "f.svg")
+    assert page.startswith("<svg") and "rdf" not in page and "<?xml" not in page

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pfamformer.annotation.model import FILES
+from pfamformer.tasks.ontology import SHORT
 
+_LONG = {short: long.replace("_", " ") for long, short in SHORT.items()}
 _WHAT = {
     "profiles": "profile HMMs of the training domains (HMMER 3)",
     "families": "accession, name, description and clan of each family",
@@ -109,7 +111,8 @@ def _family_terms(about: Mapping[str, Any]) -> str:
     if not about["probability"]:
         return "Terms of families: no development call to judge them by; no probability is given."
     said = ", ".join(
-        f"{100 * share:.0f} % ({ontology}, {about['dev_calls'][ontology]} calls)"
+        f"{100 * share:.0f} % ({_LONG.get(ontology, ontology)}, "
+        f"{about['dev_calls'][ontology]} calls)"
         for ontology, share in sorted(about["probability"].items())
     )
     return f"Terms of families hold for {said} of the development proteins' calls."

@@ -43,9 +43,12 @@ class Results:
 
 
 def embedded_svg(path: Path) -> str:
-    """An SVG to put into the page: without XML prologue, scaled to the page's width."""
+    """An SVG to put into the page, scaled to its width.
+
+    What HTML does not know is left out: the XML prologue, and RDF in ``<metadata>``.
+    """
     text = path.read_text(encoding="utf-8")
-    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
     for attribute in ("width", "height"):
         text = re.sub(rf'(<svg[^>]*?) {attribute}="[^"]*"', r"\1", text, count=1)
     return text
