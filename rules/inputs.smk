@@ -59,11 +59,13 @@ def ablation_runs(wildcards):
 
 
 def setting_lines(settings, path=""):
-    """Settings as lines ``path: value``. As parameters of a rule one each, so that Snakemake's
-    reason for a rerun names those that changed, and not the whole configuration."""
+    """Settings as functions that return a line ``path: value``. As parameters of a rule one each, so
+    that Snakemake's reason for a rerun names those that changed, and not the whole configuration.
+    """
     if not isinstance(settings, dict) or not settings:
-        # Doubled braces: Snakemake looks for wildcards in parameters.
-        return [f"{path}: {json.dumps(settings)}".replace("{", "{{").replace("}", "}}")]
+        line = f"{path}: {json.dumps(settings)}"
+        # A function: in a plain parameter Snakemake looks for wildcards, and a site's paths have some.
+        return [lambda wildcards: line]
     return [
         line
         for key, value in settings.items()
