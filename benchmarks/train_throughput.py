@@ -3,8 +3,10 @@
 python benchmarks/train_throughput.py --results results/demo
 python benchmarks/train_throughput.py --gpu
 
-Only residues count, never padding. The peer's two loops are bare: model, AdamW, gradient clipping
-and the batches of the library's Trainer, without the Trainer's own overhead. "default" is what
+Only residues count, never padding. Each way is timed on a few batches of its own epoch over all
+sequences, spread evenly from the shortest to the longest, so that it has the padding and the
+lengths that it would have. The peer's two loops are bare: model, AdamW, gradient clipping and the
+batches of the library's Trainer, without the Trainer's own overhead. "default" is what
 Trainer does when nothing is set (8 sequences in random order, float32); "grouped" sorts by length
 within 50 batches (its group_by_length), has our number of tokens per batch, and bfloat16 autocast.
 """
@@ -24,8 +26,8 @@ from pfamformer.model.classifier import Classifier
 from pfamformer.model.encoder import MaskedLanguageModel
 from pfamformer.sequences.alphabet import encode
 from pfamformer.tables import read_table
-from pfamformer.training.batches import Batch, BatchPlan, InMemory, collate, read_in_order
-from pfamformer.training.device import autocast, number_format
+from pfamformer.training.batches import Batch, BatchPlan, InMemory, collate
+from pfamformer.training.device import autocast, keep_freed_memory, number_format
 from pfamformer.training.loop import train
 from pfamformer.training.objectives import Classification, MaskedLanguageModelling, Objective
 from pfamformer.training.optimizers import make_optimizer
@@ -39,36 +41,48 @@ SIZES = {
     "8M": NetworkSettings(layers=6, width=320, heads=20, feed_forward=1280),
     "35M": NetworkSettings(layers=12, width=480, heads=20, feed_forward=1920),
 }
-# Residues of one pass: some seconds for the fastest way, ten times that for the slowest.
-RESIDUES = {"1M": 40_000, "8M": 16_000, "35M": 8_000}
+# Batches of one pass of each way: ten seconds for the fastest way, a minute for the slowest.
+BATCHES = {"1M": 8, "8M": 4, "35M": 2}
+# Sequences of an epoch where no project is at hand.
+RANDOM = 5_000
 TOKENS_PER_BATCH = 4096
 MAX_LENGTH = 1022  # ESM-2's
 CLASSES = 100
+TASKS = ["pretraining", "fine-tuning", "inference"]
 # Log-normal lengths (median, spread of the logarithm), fitted to human Pfam domains and proteins of
 # the demo: what is used where its tables are absent.
 LENGTHS = {"domains": (105.0, 0.62), "proteins": (430.0, 0.71)}
 
 
-def sequences_of(kind: str, results: Path, residues: int) -> InMemory:
-    """Sequences of about this many residues: of the finished project, or random of like lengths."""
-    stream = np.random.default_rng(1)
+def sequences_of(kind: str, results: Path) -> InMemory:
+    """All sequences of the finished project, or random ones of like lengths."""
     path = results / "domains" / f"{kind}.parquet"
     if path.exists():
-        found = read_table(kind, path)["sequence"].sample(frac=1, random_state=1)
-        arrays = (encode(s)[:MAX_LENGTH] for s in found)
-    else:
-        median, spread = LENGTHS[kind]
-        drawn = np.exp(stream.normal(np.log(median), spread, residues)).astype(int)
-        arrays = (
-            stream.integers(4, 24, n).astype(np.uint8) for n in np.clip(drawn, 20, MAX_LENGTH)
-        )
-    chosen, total = [], 0
-    for array in arrays:
-        chosen.append(array)
-        total += len(array)
-        if total >= residues:
-            break
-    return InMemory(chosen)
+        return InMemory([encode(s)[:MAX_LENGTH] for s in read_table(kind, path)["sequence"]])
+    stream = np.random.default_rng(1)
+    median, spread = LENGTHS[kind]
+    drawn = np.exp(stream.normal(np.log(median), spread, RANDOM)).astype(int)
+    lengths = np.clip(drawn, 20, MAX_LENGTH)
+    return InMemory([stream.integers(4, 24, n).astype(np.uint8) for n in lengths])
+
+
+def spread_out(batches: list[np.ndarray], lengths: np.ndarray, count: int) -> list[np.ndarray]:
+    """``count`` batches (arrays of rows), evenly from the shortest sequences to the longest."""
+    ordered = sorted(batches, key=lambda rows: (lengths[rows].max(), lengths[rows].sum()))
+    places = (np.arange(count) + 0.5) / count * len(ordered)
+    return [ordered[int(place)] for place in places]
+
+
+class FewBatches(BatchPlan):
+    """Our own plan, of which a few batches are read."""
+
+    def __init__(self, lengths: np.ndarray, count: int) -> None:
+        super().__init__(lengths, TOKENS_PER_BATCH, MAX_LENGTH, seed=1)
+        self.lengths, self.count = lengths, count
+
+    def epoch(self, epoch: int) -> list[np.ndarray]:
+        """The chosen batches."""
+        return spread_out(super().epoch(epoch), self.lengths, self.count)
 
 
 def settings_of(kind: str, network: NetworkSettings) -> PretrainSettings | FinetuneSettings:
@@ -87,16 +101,15 @@ def settings_of(kind: str, network: NetworkSettings) -> PretrainSettings | Finet
 
 def our_training(
     model: torch.nn.Module, objective: Objective, settings: PretrainSettings | FinetuneSettings,
-    sequences: InMemory,
+    sequences: InMemory, plan: FewBatches,
 ) -> Callable[[], None]:  # fmt: skip
-    """One epoch of our own loop."""
-    plan = BatchPlan(sequences.lengths, TOKENS_PER_BATCH, MAX_LENGTH, seed=1)
-    steps = len(plan.epoch(0))
+    """A few steps of our own loop."""
 
     def run() -> None:
+        keep_freed_memory()
         with tempfile.TemporaryDirectory() as folder:
             train(
-                model, objective, sequences, settings, steps=steps, plan=plan,
+                model, objective, sequences, settings, steps=plan.count, plan=plan,
                 optimizer=make_optimizer([(model, 1.0)], settings),
                 state=StateFolder(folder, {}),
             )  # fmt: skip
@@ -104,20 +117,23 @@ def our_training(
     return run
 
 
-def our_inference(model: MaskedLanguageModel, sequences: InMemory) -> Callable[[], None]:
-    """Final embeddings of every sequence."""
+def our_inference(
+    model: MaskedLanguageModel, sequences: InMemory, plan: FewBatches
+) -> Callable[[], None]:
+    """Final embeddings of the same sequences."""
 
     def run() -> None:
+        keep_freed_memory()
         model.eval()
         with torch.inference_mode(), autocast("auto", torch.device("cpu")):
-            for batch in read_in_order(sequences, TOKENS_PER_BATCH, MAX_LENGTH):
-                model.encoder(batch.tokens)
+            for rows in plan.epoch(0):
+                model.encoder(collate([sequences[i] for i in rows], rows).tokens)
 
     return run
 
 
-def batches_of(sequences: InMemory, grouped: bool) -> list[Batch]:
-    """The Trainer's batches of one epoch."""
+def batches_of(sequences: InMemory, grouped: bool, count: int) -> list[Batch]:
+    """A few of the Trainer's batches of one epoch."""
     size = 8
     if grouped:
         size = max(1, round(TOKENS_PER_BATCH / (sequences.lengths.mean() + 2)))
@@ -126,19 +142,28 @@ def batches_of(sequences: InMemory, grouped: bool) -> list[Batch]:
         pools = [order[i : i + 50 * size] for i in range(0, len(order), 50 * size)]
         order = np.concatenate([p[np.argsort(-sequences.lengths[p])] for p in pools])
     rows = [order[i : i + size] for i in range(0, len(order), size)]
-    return [collate([sequences[i] for i in chosen], chosen) for chosen in rows]
+    chosen = spread_out([r for r in rows if len(r) == size], sequences.lengths, count)
+    return [collate([sequences[i] for i in some], some) for some in chosen]
 
 
-def measure(size: str, kind: str, results: Path, repeats: int, share: float) -> Iterator[dict]:
-    """Pretraining, fine-tuning and inference at one size on one kind of sequences."""
+def measure(
+    size: str, kind: str, tasks: list[str], results: Path, repeats: int, batches: int
+) -> Iterator[dict]:
+    """The tasks at one size on one kind of sequences."""
     network = SIZES[size]
-    sequences = sequences_of(kind, results, int(RESIDUES[size] * share))
-    default, grouped = (batches_of(sequences, grouped=g) for g in (False, True))
+    sequences = sequences_of(kind, results)
+    plan = FewBatches(sequences.lengths, batches)
+    default, grouped = (batches_of(sequences, grouped=g, count=batches) for g in (False, True))
+    residues = {
+        "pfamformer": int(sequences.lengths[np.concatenate(plan.epoch(0))].sum()),
+        "default": sum(batch.residues for batch in default),
+        "grouped": sum(batch.residues for batch in grouped),
+    }
     labels = torch.arange(len(sequences)) % CLASSES
     short = number_format("auto", torch.device("cpu"))
     facts = {
         "size": size, "sequences": kind, "count": len(sequences),
-        "residues": int(sequences.lengths.sum()), "threads": torch.get_num_threads(),
+        "batches": batches, "residues": residues, "threads": torch.get_num_threads(),
         "precision": str(short),
         "padding_default": padding(default), "padding_grouped": padding(grouped),
     }  # fmt: skip
@@ -146,23 +171,26 @@ def measure(size: str, kind: str, results: Path, repeats: int, share: float) -> 
     model = MaskedLanguageModel(network)
     classifier = Classifier(network, CLASSES, settings_of("finetune", network))
     ways = {
-        "pretraining": our_training(model, masked, settings_of("pretrain", network), sequences),
-        "fine-tuning": our_training(
-            classifier, Classification(labels), settings_of("finetune", network), sequences
+        "pretraining": our_training(
+            model, masked, settings_of("pretrain", network), sequences, plan
         ),
-        "inference": our_inference(model, sequences),
+        "fine-tuning": our_training(
+            classifier, Classification(labels), settings_of("finetune", network), sequences, plan
+        ),
+        "inference": our_inference(model, sequences, plan),
     }
-    for task, ours in ways.items():
+    for task in tasks:
         peer = Peer(network, task, CLASSES, masked, labels)
         seconds = in_turn(
             repeats,
-            pfamformer=ours,
+            pfamformer=ways[task],
             default=lambda peer=peer: peer.run(default, torch.float32),
             grouped=lambda peer=peer: peer.run(grouped, short),
         )
-        row = compare(f"{task}, {size}, {kind}", seconds, **facts)
-        best = row["median_seconds"]["pfamformer"]
-        row["residues_per_second"] = facts["residues"] / best
+        # Each way has read other sequences: seconds per 1,000 residues are compared.
+        rates = {way: [1000 * s / residues[way] for s in found] for way, found in seconds.items()}
+        row = compare(f"{task}, {size}, {kind}, 1,000 residues", rates, **facts)
+        row["residues_per_second"] = 1000 / row["median_seconds"]["pfamformer"]
         yield row
 
 
@@ -177,7 +205,9 @@ def main() -> None:
     arguments = parser(__doc__.splitlines()[0])
     arguments.add_argument("--results", default="results/demo", help="folder of a finished project")
     arguments.add_argument("--threads", type=int, default=2)
-    arguments.add_argument("--share", type=float, default=1.0, help="of the residues of one pass")
+    arguments.add_argument("--share", type=float, default=1.0, help="of the batches of one pass")
+    arguments.add_argument("--kinds", nargs="+", choices=LENGTHS, default=list(LENGTHS))
+    arguments.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     arguments.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
     arguments.add_argument("--gpu", action="store_true", help="35 M to 650 M parameters, 8 minutes")
     arguments = arguments.parse_args()
@@ -194,8 +224,15 @@ def main() -> None:
     rows = [
         row
         for size in sizes
-        for kind in LENGTHS
-        for row in measure(size, kind, Path(arguments.results), repeats, share)
+        for kind in arguments.kinds
+        for row in measure(
+            size,
+            kind,
+            arguments.tasks,
+            Path(arguments.results),
+            repeats,
+            max(1, round(share * BATCHES[size])),
+        )
     ]
     if not arguments.quick:
         write("train_throughput", rows, packages)

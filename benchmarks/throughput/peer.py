@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import torch
 import transformers
 from torch import Tensor
@@ -11,6 +13,9 @@ from pfamformer.sequences.alphabet import MASK, PAD, TOKENS
 from pfamformer.training.batches import Batch
 from pfamformer.training.objectives import MaskedLanguageModelling
 
+# glibc's mallopt as it is once large blocks have been freed: keep 64 MB, fetch 128 kB at a time,
+# map blocks from 32 MB on. Only our engine asks for more.
+MALLOC = {-1: 64 << 20, -2: 128 << 10, -3: 32 << 20}
 IGNORED = -100  # their label of positions without a target
 
 
@@ -51,7 +56,9 @@ class Peer:
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4, fused=True)
 
     def run(self, batches: list[Batch], dtype: torch.dtype) -> None:
-        """One pass over the batches."""
+        """One pass over the batches, with memory handled as by default."""
+        for parameter, value in MALLOC.items():
+            getattr(ctypes.CDLL(None), "mallopt", lambda *_: 0)(parameter, value)
         stream = torch.Generator().manual_seed(1)
         for batch in batches:
             self.step(self.prepare(batch, stream), dtype)
