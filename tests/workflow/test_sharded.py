@@ -14,8 +14,9 @@ import torch
 from safetensors.torch import load_file
 
 from conftest import SCRIPTS, random_sequence
-from pfamformer.sequences.shards import write_index, write_shard
+from pfamformer.sequences.shards import write_index
 from pfamformer.training.runs import pretrain
+from token_shards import write_shard
 from training_cases import pretraining
 
 
