@@ -21,10 +21,14 @@ def shard_source(wildcards):
 
 def finetune_start(wildcards):
     """The weights a run starts from; an untrained start waits for no pretraining, an encoder of its
-    own starts from nothing, or from the profiles of its training domains."""
+    own starts from nothing, or from the profiles of its training domains. A tagger makes these
+    profiles itself: its training proteins are others."""
     run = PROJECT.runs[wildcards.run]
     files = {}
-    if getattr(run, "needs_profiles", False):
+    if getattr(run, "needs_profiles", False) and run.kind == "tagger":
+        files["alignments"] = f"{RESULTS}/sources/Pfam-A.seed.gz"
+        files["all_domains"] = f"{RESULTS}/domains/domains.parquet"
+    elif getattr(run, "needs_profiles", False):
         files["profiles"] = f"{RESULTS}/baselines/profile_hmm/{run.split}/profiles.hmm"
     if run.start_from is not None:
         files["start"] = f"{RESULTS}/runs/{run.start_from}/config.json"

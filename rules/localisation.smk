@@ -93,14 +93,22 @@ rule tagger:
         code=code_digest("tagger"),
         launch=launcher("finetune"),
         start=lambda wildcards, input: " ".join(
-            f"--{key} {input[key]}" for key in ("start", "weights") if key in input.keys()
+            f"--{option} {input[key]}"
+            for key, option in (
+                ("start", "start"),
+                ("weights", "weights"),
+                ("alignments", "seed-alignments"),
+                ("all_domains", "all-domains"),
+            )
+            if key in input.keys()
         ),
+        min_length=PROJECT.domains.min_length,
         state=lambda wildcards: f"{RESULTS}/state/tagger/{wildcards.run}",
         output=lambda wildcards, output: str(Path(output.weights).parent),
     shell:
         "{params.launch} {input.code[0]} --config {input.config} --run {wildcards.run}"
-        " {params.start} --sequences {input.sequences} --domains {input.domains}"
-        " --state {params.state} --output {params.output} --threads {threads} 2> {log}"
+        " {params.start} --min-length {params.min_length} --sequences {input.sequences}"
+        " --domains {input.domains} --state {params.state} --output {params.output} --threads {threads} 2> {log}"
 
 
 rule profile_locator:
@@ -142,6 +150,8 @@ rule localisation:
         sequences=f"{RESULTS}/localisation/sequences.parquet",
         domains=f"{RESULTS}/localisation/domains.parquet",
         families=f"{RESULTS}/domains/families.tsv",
+        # All domains known on the proteins, drawn into the seed or not, where the sources bring them.
+        regions=[path for path in SOURCE_FILES if path.endswith("Pfam-A.regions.tsv.gz")],
         code=code("localisation"),
     output:
         table=report(
@@ -165,12 +175,13 @@ rule localisation:
         confidence=PROJECT.evaluation.confidence,
         runs=list(TAGGERS),
         rate=PROJECT.evaluation.false_discovery_rate,
+        regions=lambda wildcards, input: f"--regions {input.regions}" if input.regions else "",
         seed=PROJECT.seed,
     shell:
         "python {input.code[0]} --taggers {input.taggers} --runs {params.runs} --profiles {input.profiles}"
         " --sequences {input.sequences} --domains {input.domains} --families {input.families}"
         " --bootstrap {params.bootstrap} --confidence {params.confidence}"
-        " --false-discovery-rate {params.rate} --seed {params.seed} --table {output.table}"
+        " --false-discovery-rate {params.rate} {params.regions} --seed {params.seed} --table {output.table}"
         " --figure {output.figure} --item {output.item} 2> {log}"
 
 

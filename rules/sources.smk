@@ -19,6 +19,8 @@ SOURCE_FILES = [
     *(f"{RESULTS}/sources/uniparc/uniparc_active_p{i}.fasta.gz" for i in UNIPARC_CHUNKS),
 ]
 if PROJECT.sources.provider == "embedded":
+    if not PROJECT.sources.families:
+        SOURCE_FILES.append(f"{RESULTS}/sources/Pfam-A.regions.tsv.gz")
     SOURCE_FILES += [f"{RESULTS}/sources/go/{name}" for name in ANNOTATIONS]
     SOURCE_FILES += [f"{RESULTS}/sources/structures/{name}.pdb" for name in STRUCTURES]
 elif PROJECT.sources.provider == "pfam":
@@ -27,10 +29,10 @@ elif PROJECT.sources.provider == "pfam":
 elif PROJECT.sources.provider == "files":
     FOLDER = Path(PROJECT.sources.files.folder)
     FOLDERS = {"go", "structures", "cafa3", "tape", "scope"}
-    # What is there besides is linked too: clans, and folders of the layout of provider 'pfam'.
+    # What is there besides is linked too: clans, regions, and folders of the layout of provider 'pfam'.
     SOURCE_FILES += [
         f"{RESULTS}/sources/{path.relative_to(FOLDER)}"
-        for path in sorted([*FOLDER.glob("Pfam-A.clans.tsv.gz"), *FOLDER.glob("*/*")])
+        for path in sorted([*FOLDER.glob("Pfam-A.*.tsv.gz"), *FOLDER.glob("*/*")])
         if path.parent == FOLDER or path.parent.name in FOLDERS
     ]
 
@@ -79,6 +81,7 @@ if PROJECT.sources.provider == "embedded":
         output:
             seed=f"{RESULTS}/sources/Pfam-A.seed.gz",
             pfamseq=f"{RESULTS}/sources/pfamseq.gz",
+            regions=f"{RESULTS}/sources/Pfam-A.regions.tsv.gz",
         log:
             f"{LOGS}/embedded_pfam.log",
         conda:
@@ -95,7 +98,7 @@ if PROJECT.sources.provider == "embedded":
         shell:
             "python {input.code[0]} --proteome {input.proteome} --profiles {input.profiles}"
             " --max-domains {params.max_domains} --seed {params.seed} --threads {threads}"
-            " --seed-alignments {output.seed} --pfamseq {output.pfamseq}"
+            " --seed-alignments {output.seed} --pfamseq {output.pfamseq} --regions {output.regions}"
             " --families {params.families} 2> {log}"
 
     rule embedded_uniparc:

@@ -8,6 +8,7 @@ from pfamformer.evaluation.localisation import (
     iou,
     match,
     residue_rates,
+    set_aside,
     threshold_at,
 )
 
@@ -73,3 +74,22 @@ def test_the_threshold_keeps_the_stated_rate():
     for other in lower[lower < least]:
         assert (false >= other).sum() > 0.01 * (true >= other).sum()
     assert threshold_at(np.array([3.0]), np.array([1.0]), 0.01) == np.inf
+
+
+def test_known_domains_beyond_the_truth_are_set_aside():
+    columns = ["protein", "start", "end", "family"]
+    truth = pd.DataFrame([("P", 1, 50, "A")], columns=columns)
+    regions = pd.DataFrame(
+        [("P", 1, 50, "A"), ("P", 101, 150, "A"), ("Q", 1, 50, "B")], columns=columns
+    )
+    calls = pd.DataFrame(
+        [
+            ("P", 3, 52, "A"),  # right
+            ("P", 105, 150, "A"),  # known, yet not in the truth: set aside
+            ("P", 105, 150, "B"),  # another family: wrong
+            ("P", 140, 190, "A"),  # hardly overlaps: wrong
+            ("Q", 1, 50, "B"),
+        ],
+        columns=["protein", "start", "end", "label"],
+    )
+    assert set_aside(calls, truth, regions, 0.5).index.tolist() == [0, 2, 3]

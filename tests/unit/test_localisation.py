@@ -114,6 +114,17 @@ def test_proteins_that_share_a_component_stay_together(stream):
     assert not part.equals(split_proteins(component, domains, dev=0.2, test=0.3, seed=2))
 
 
+def test_a_family_is_learnt_from_its_largest_component():
+    rows = [(f"A{i}", "F", 0) for i in range(9)] + [("B", "F", 1), ("C", "F", 2)]
+    rows += [(f"D{i}", "G", 3) for i in range(3)] + [("E0", "G", 4), ("E1", "G", 4)]
+    domains = table_of(rows)
+    component = protein_components(domains, domains[["id", "component"]])
+    for seed in range(5):
+        part = split_proteins(component, domains, dev=0.4, test=0.4, seed=seed)
+        assert (part[part.index.str[0].isin(["A", "D"])] == "train").all()
+        assert (part[part.index.str[0].isin(["B", "C", "E"])] != "train").all()
+
+
 def test_script_writes_tables_that_fit_together(tmp_path, stream):
     ancestors = {f: [random_sequence(stream, 60) for _ in range(6)] for f in ("PF1.1", "PF2.1")}
     domains, proteins, split = [], [], []

@@ -1,6 +1,7 @@
 import gzip
 import zipfile
 
+import pandas as pd
 import pyhmmer
 import pytest
 from Bio import AlignIO
@@ -58,7 +59,7 @@ def sources(tmp_path_factory):
 def write_seed(sources, path, families=("PF00001", "PF00002"), most=10, seed=1):
     return embedded.write_seed(
         sources / "kstar.whl", sources / "gecco.whl", families, path,
-        max_domains=most, seed=seed, threads=1,
+        path.with_name(f"{path.name}.regions"), max_domains=most, seed=seed, threads=1,
     )  # fmt: skip
 
 
@@ -122,10 +123,16 @@ def test_script_writes_both_files(sources, tmp_path):
     ended = run_script(
         "embedded_pfam", "--proteome", sources / "kstar.whl", "--profiles", sources / "gecco.whl",
         "--families", "PF00001", "PF00002", "--max-domains", 5, "--seed", 1,
-        "--seed-alignments", tmp_path / "s.gz", "--pfamseq", tmp_path / "p.gz",
+        "--seed-alignments", tmp_path / "s.gz", "--regions", tmp_path / "r.gz",
+        "--pfamseq", tmp_path / "p.gz",
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     assert len(list(read_fasta(tmp_path / "p.gz"))) == 41
+    regions = pd.read_csv(tmp_path / "r.gz", sep="\t")
+    parse_seed(tmp_path / "s.gz", tmp_path / "domains.parquet", Limits(10, 0.5, 0.0))
+    drawn = read_table("domains", tmp_path / "domains.parquet")
+    columns = ["family", "protein", "start", "end"]
+    assert len(drawn) == len(drawn[columns].merge(regions[columns])) == 10 < len(regions)
 
 
 @pytest.fixture

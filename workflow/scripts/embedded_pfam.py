@@ -17,6 +17,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed-alignments", required=True, help="output: Pfam-A.seed.gz")
+    parser.add_argument("--regions", required=True, help="output: Pfam-A.regions.tsv.gz")
     parser.add_argument("--pfamseq", required=True, help="output: pfamseq.gz")
     arguments = parser.parse_args()
     write_fasta(arguments.pfamseq, pfamseq_records(read_proteome(arguments.proteome)))
@@ -25,6 +26,7 @@ def main() -> None:
         arguments.profiles,
         arguments.families,
         arguments.seed_alignments,
+        arguments.regions,
         max_domains=arguments.max_domains,
         seed=arguments.seed,
         threads=arguments.threads,

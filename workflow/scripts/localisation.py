@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--sequences", required=True, help="localisation/sequences.parquet")
     parser.add_argument("--domains", required=True, help="localisation/domains.parquet")
     parser.add_argument("--families", required=True, help="families.tsv")
+    parser.add_argument("--regions", help="Pfam-A.regions.tsv.gz, with all known domains")
     parser.add_argument("--bootstrap", type=int, required=True)
     parser.add_argument("--confidence", type=float, required=True)
     parser.add_argument("--false-discovery-rate", type=float, required=True)
@@ -41,8 +42,9 @@ def main() -> None:
     calls += [(PROFILES, run, profiles[profiles["run"] == run]) for run in (GATHERING, FITTED)]
     slices = read_table("localisation", arguments.sequences)
     domains = read_table("localisation_domains", arguments.domains)
+    regions = pd.read_csv(arguments.regions, sep="\t") if arguments.regions else None
     names = pd.read_csv(arguments.families, sep="\t").set_index("family")["name"].to_dict()
-    table, kept = make_table(calls, slices, domains, settings, arguments.seed)
+    table, kept = make_table(calls, slices, domains, settings, arguments.seed, regions)
     with atomic_path(arguments.table) as temporary:
         table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
     save_svg(draw_tracks(kept, slices, domains, names), arguments.figure)

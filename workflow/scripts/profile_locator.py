@@ -6,7 +6,11 @@ import pandas as pd
 
 from pfamformer.command import log, run
 from pfamformer.methods.profile_hmm import build_profiles
-from pfamformer.methods.profile_locator import gathering_thresholds, profile_calls
+from pfamformer.methods.profile_locator import (
+    gathering_thresholds,
+    profile_calls,
+    training_domains,
+)
 from pfamformer.tables import read_table, write_table
 
 
@@ -23,9 +27,7 @@ def main() -> None:
     parser.add_argument("--calls", required=True, help="output: calls.parquet")
     arguments = parser.parse_args()
     slices = read_table("localisation", arguments.sequences)
-    learnt = set(slices.loc[slices["part"] == "train", "protein"])
-    domains = read_table("domains", arguments.domains)
-    train = set(domains.loc[domains["protein"].isin(learnt), "id"])
+    train = training_domains(read_table("domains", arguments.domains), slices)
     built = build_profiles(arguments.seed_alignments, train, arguments.min_length, arguments.seed)
     hmms = [hmm for hmm, _ in built]
     held_out = slices[slices["part"] != "train"]

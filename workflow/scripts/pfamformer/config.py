@@ -647,6 +647,16 @@ class TaggerSettings(TaskSettings):
 
     kind: Literal["tagger"] = setting("What this run is")
     dropout: float = setting("Dropout before the output", "share", 0.1, ge=0, lt=1)
+    slices: int = setting(
+        "Training slices at most, drawn, from which encoder 'chain' learns what its scores mean; "
+        "its windows come from the profiles of all training domains",
+        "slices", 500, ge=20, le=1_000_000,
+    )  # fmt: skip
+
+    @property
+    def needs_profiles(self) -> bool:
+        """Whether profiles of the training domains take part."""
+        return isinstance(self.encoder, ChainSettings)
 
 
 class TermsSettings(HeadSettings):

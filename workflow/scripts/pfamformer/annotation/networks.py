@@ -20,13 +20,12 @@ from safetensors import safe_open
 from pfamformer.annotation.model import Model
 from pfamformer.annotation.query import Record
 from pfamformer.annotation.scan import without_overlaps
-from pfamformer.config import NetworkSettings, TaggerSettings
+from pfamformer.config import TaggerSettings
 from pfamformer.evaluation.probability_curve import Curve
 from pfamformer.methods import TAGGER, term_network
 from pfamformer.methods.decoding import Grammar
 from pfamformer.methods.network import load_classifier, log_probabilities
-from pfamformer.methods.tagging import decoded
-from pfamformer.model.tagger import Tagger
+from pfamformer.methods.tagging import decoded, load_tagger
 from pfamformer.model.terms import sparse
 from pfamformer.sequences.alphabet import encode
 from pfamformer.tasks.term_targets import Conditions
@@ -68,15 +67,11 @@ class TaggerReader:
     """Domains that the tagger finds; long proteins are read in overlapping windows."""
 
     def __init__(self, model: Model, device: torch.device) -> None:
-        path = model.path("tagger")
-        about = metadata(path)
+        network, about = load_tagger(model.path("tagger"))
+        self.network = network.to(device)
         self.settings = TaggerSettings.model_validate(about["run"])
-        network = about["network"] and NetworkSettings.model_validate(about["network"])
-        self.families, self.grammar = about["families"], Grammar(**about["grammar"])
-        self.network = Tagger(network, len(self.families), self.settings)
-        with safe_open(path, "pt") as file:
-            self.network.load_state_dict({k: file.get_tensor(k) for k in file.keys()})  # noqa: SIM118
-        self.network.to(device).eval()
+        self.families = about["families"]
+        self.grammar = about["grammar"] and Grammar(**about["grammar"])
         self.dtype = number_format(self.settings.precision, device)
         self.budget = max(self.settings.tokens_per_batch, PROBABILITIES // len(self.families))
         self.longest: int = model.about["tagger"]["longest"]

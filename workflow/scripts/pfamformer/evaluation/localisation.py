@@ -66,6 +66,44 @@ def match(calls: pd.DataFrame, truth: pd.DataFrame, min_iou: float) -> Matches:
     return Matches(ordered.assign(iou=ious, start_error=starts, end_error=ends), len(truth))
 
 
+def set_aside(
+    calls: pd.DataFrame, truth: pd.DataFrame, regions: pd.DataFrame, min_iou: float
+) -> pd.DataFrame:
+    """The calls without those that found a known domain that the truth does not hold.
+
+    Seeds hold a part of a family's domains; the others on the same proteins are no errors to find,
+    and no successes either, because nothing guards them against homologues in training.
+
+    Args:
+        truth: columns ``protein``, ``start``, ``end``, ``family``.
+        regions: the same columns, all known domains.
+        min_iou: overlap from which a call has found a domain.
+    """
+    held = _by_label(truth)
+    listed = _by_label(regions[regions["protein"].isin(set(calls["protein"]))])
+    besides = {
+        key: [p for p in places if not _found(*p, held.get(key, []), min_iou)]
+        for key, places in listed.items()
+    }
+    known = [
+        _found(c.start, c.end, besides.get((c.protein, c.label), []), min_iou)
+        and not _found(c.start, c.end, held.get((c.protein, c.label), []), min_iou)
+        for c in calls.itertuples()
+    ]
+    return calls[~np.array(known, dtype=bool)]
+
+
+def _by_label(table: pd.DataFrame) -> dict[tuple[str, str], list[tuple[int, int]]]:
+    return {
+        key: list(zip(its["start"], its["end"], strict=True))
+        for key, its in table.groupby(["protein", "family"])
+    }
+
+
+def _found(start: int, end: int, places: list[tuple[int, int]], min_iou: float) -> bool:
+    return any(iou(start, end, a, b) >= min_iou for a, b in places)
+
+
 def iou(start_a: int, end_a: int, start_b: int, end_b: int) -> float:
     """Intersection over union of two inclusive intervals, in residues."""
     shared = min(end_a, end_b) - max(start_a, start_b) + 1

@@ -13,7 +13,7 @@ Long proteins are cut into slices between domains, never inside one (as PSALM-2 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -158,9 +158,10 @@ def split_proteins(
 ) -> pd.Series:
     """Assign whole components of proteins to train, dev and test.
 
-    The largest component trains. The others, in a seeded order, go to whichever of test and dev has
-    filled less of its share and has room, as long as each of their families keeps a protein to
-    learn from; else to train.
+    Of each family the component with most of its proteins trains, so that a family is learnt from
+    its bulk and tested on what is unlike it, as domains are in the clustered split. The others, in
+    a seeded order, go to whichever of test and dev has filled less of its share and has room; else
+    to train.
 
     Args:
         component: of each protein, as :func:`protein_components` gives it.
@@ -172,20 +173,21 @@ def split_proteins(
     """
     members = component.groupby(component).groups
     pairs = domains[["protein", "family"]].drop_duplicates()
-    left = Counter(pairs["family"])
-    families: dict[int, Counter] = defaultdict(Counter)
-    for number, family in zip(pairs["protein"].map(component), pairs["family"], strict=True):
-        families[number][family] += 1
+    of_family = pd.DataFrame(
+        {"component": pairs["protein"].map(component), "family": pairs["family"]}
+    )
+    sizes = of_family.groupby(["family", "component"]).size()
+    # Of equal sizes the first component: they are sorted by number within a family.
+    learnt = {number for _, number in sizes.groupby(level="family").idxmax()}
     part = pd.Series("train", index=component.index)
     room = {"test": test * len(part), "dev": dev * len(part)}
     filled = dict.fromkeys(room, 0)
-    order = sorted(members, key=lambda c: (-len(members[c]), c))[1:]
+    order = sorted(set(members) - learnt, key=lambda c: (-len(members[c]), c))
     for number in np.random.default_rng(seed).permutation(order):
         size = len(members[number])
         fitting = [p for p in room if filled[p] + size <= room[p]]
-        if fitting and all(left[f] > n for f, n in families[number].items()):
+        if fitting:
             chosen = min(fitting, key=lambda p: filled[p] / room[p])
             filled[chosen] += size
-            left -= families[number]
             part[members[number]] = chosen
     return part

@@ -24,21 +24,34 @@ AMINO = Alphabet.amino()
 EVALUE = 10.0
 
 
-def training_alignment(entry: Alignment, train: set[str], minimum: int) -> TextMSA | None:
-    """The rows of a seed alignment that are in ``train`` (domain ids), without empty columns."""
-    kept: list[tuple[str, str]] = []
+def training_rows(entry: Alignment, train: set[str], minimum: int) -> list[tuple[str, str, str]]:
+    """Name, protein and aligned residues (gaps as ``-``) of the training rows of a seed alignment.
+
+    Args:
+        train: ids of the training domains.
+    """
+    kept = []
     for row, domain, _ in domains_of(entry, minimum):
         if domain is None:
             continue
         if domain_id(entry.accession, domain.protein, domain.start, domain.end) in train:
-            kept.append((row.name, domain.aligned.upper().replace(".", "-")))
-    if not kept:
-        return None
-    columns = [i for i in range(entry.width) if any(text[i] != "-" for _, text in kept)]
-    rows = [
-        TextSequence(name=name, sequence="".join(text[i] for i in columns)) for name, text in kept
+            kept.append((row.name, domain.protein, domain.aligned.upper().replace(".", "-")))
+    return kept
+
+
+def alignment_of(family: str, rows: Sequence[tuple[str, str]]) -> TextMSA:
+    """Named rows of aligned residues as an alignment, without empty columns."""
+    columns = [i for i in range(len(rows[0][1])) if any(text[i] != "-" for _, text in rows)]
+    sequences = [
+        TextSequence(name=name, sequence="".join(text[i] for i in columns)) for name, text in rows
     ]
-    return TextMSA(name=entry.accession, accession=entry.accession, sequences=rows)
+    return TextMSA(name=family, accession=family, sequences=sequences)
+
+
+def training_alignment(entry: Alignment, train: set[str], minimum: int) -> TextMSA | None:
+    """The rows of a seed alignment that are in ``train``; None where there are none."""
+    kept = [(name, text) for name, _, text in training_rows(entry, train, minimum)]
+    return alignment_of(entry.accession, kept) if kept else None
 
 
 def build_profiles(

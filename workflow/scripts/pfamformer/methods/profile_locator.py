@@ -22,6 +22,17 @@ from pfamformer.methods.profile_hmm import digital_block
 EVALUE = 1e-3
 
 
+def training_domains(domains: pd.DataFrame, slices: pd.DataFrame) -> set[str]:
+    """Ids of the domains on training proteins.
+
+    Args:
+        domains: the ``domains`` table.
+        slices: the ``localisation`` table.
+    """
+    learnt = set(slices.loc[slices["part"] == "train", "protein"])
+    return set(domains.loc[domains["protein"].isin(learnt), "id"])
+
+
 def gathering_thresholds(families: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """Least bit scores of a sequence and of a domain, by family, of the ``families`` table."""
     found = {}

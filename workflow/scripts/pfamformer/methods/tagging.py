@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from safetensors import safe_open
 
-from pfamformer.methods import TAGGER
+from pfamformer.config import NetworkSettings, TaggerSettings
+from pfamformer.methods import TAGGER, chain_tagging
 from pfamformer.methods.decoding import Domain, Grammar, States, decode, posteriors
 from pfamformer.methods.outputs import places
+from pfamformer.model.chain_tagger import ChainTagger
 from pfamformer.model.tagger import FIRST, LAST, MIDDLE, OUTSIDE, Tagger
 from pfamformer.sequences.alphabet import PAD
 from pfamformer.training.batches import Batch
@@ -20,11 +26,11 @@ CANDIDATES = 16
 
 
 def calls(
-    model: Tagger,
+    model: Tagger | ChainTagger,
     batches: Iterable[Batch],
     table: pd.DataFrame,
     families: Sequence[str],
-    grammar: Grammar,
+    grammar: Grammar | None,
     run: str,
     dtype: torch.dtype = torch.float32,
 ) -> pd.DataFrame:
@@ -34,7 +40,8 @@ def calls(
         batches: whole slices (rows are row numbers of ``table``).
         table: rows of the ``localisation`` table; a shuffled slice is a protein of its own.
         families: family of every class of the network.
-        dtype: of matrix products.
+        grammar: of the training annotations; a tagger of chains has none.
+        dtype: of matrix products; chains keep to single precision.
     """
     names, offsets = places(table)
     found = [
@@ -48,9 +55,15 @@ def calls(
 
 
 def decoded(
-    model: Tagger, batches: Iterable[Batch], grammar: Grammar, dtype: torch.dtype
+    model: Tagger | ChainTagger,
+    batches: Iterable[Batch],
+    grammar: Grammar | None,
+    dtype: torch.dtype,
 ) -> Iterator[tuple[int, Domain, int]]:
     """Row, domain (0-based) and class number of every domain that the tagger finds."""
+    if isinstance(model, ChainTagger):
+        yield from chain_tagging.decoded(model, batches)
+        return
     device = next(model.parameters()).device
     model.eval()
     with torch.inference_mode():
@@ -67,6 +80,22 @@ def decoded(
             for b, domains in enumerate(found):
                 for domain in domains:
                     yield batch.rows[b], domain, int(chosen[b, domain.family])
+
+
+def load_tagger(path: Path) -> tuple[Tagger | ChainTagger, dict[str, Any]]:
+    """A trained tagger, and what its file says about it."""
+    with safe_open(path, "pt") as file:
+        about = json.loads(file.metadata()["about"])
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    settings = TaggerSettings.model_validate(about["run"])
+    model: Tagger | ChainTagger
+    if about.get("windows"):
+        model = ChainTagger(settings, about["windows"])
+    else:
+        network = about["network"] and NetworkSettings.model_validate(about["network"])
+        model = Tagger(network, len(about["families"]), settings)
+    model.load_state_dict(weights)
+    return model.eval(), about
 
 
 def candidates(

@@ -86,12 +86,15 @@ def write_seed(
     profiles: str | Path,
     accessions: Sequence[str],
     output: str | Path,
+    regions: str | Path,
     *,
     max_domains: int,
     seed: int,
     threads: int,
 ) -> int:
     """Search, draw, align and write ``Pfam-A.seed.gz``; returns the number of rows written.
+
+    What was found and not drawn is listed in ``Pfam-A.regions.tsv.gz`` with all the rest.
 
     Args:
         accessions: Pfam accessions without version.
@@ -111,6 +114,10 @@ def write_seed(
     )
     hmms = read_profiles(profiles, accessions)
     domains = _resolve_overlaps(_search(hmms, block, threads))
+    with open_gzip_writer(regions) as out:
+        out.write("protein\tstart\tend\tfamily\n")
+        for family in sorted(domains):
+            out.writelines(f"{p}\t{start}\t{end}\t{family}\n" for p, start, end in domains[family])
     rows = 0
     with open_gzip_writer(output) as out:
         for count, hmm in enumerate(hmms, 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,14 +14,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pfamformer.command import log
+from pfamformer.command import atomic_path, log
 from pfamformer.config import TaggerSettings
 from pfamformer.methods.decoding import Grammar
+from pfamformer.methods.family_halves import AlignedFamily
 from pfamformer.methods.tagging import calls
+from pfamformer.model.chain_tagger import ChainTagger
 from pfamformer.model.tagger import FIRST, LAST, MIDDLE, OUTSIDE, Tagger
 from pfamformer.sequences.alphabet import encode
 from pfamformer.tables import write_table
 from pfamformer.training.batches import Batch, InMemory, read_in_order
+from pfamformer.training.chain_tagging import fit_chain_tagger
 from pfamformer.training.device import hash_of, number_format, prepare_device
 from pfamformer.training.distributed import join_team
 from pfamformer.training.heads import fit
@@ -124,6 +128,7 @@ def train_tagger(
     output: Path,
     threads: int,
     run: str,
+    aligned: Sequence[AlignedFamily] | None = None,
 ) -> None:
     """Train a tagger; writes weights, ``calls`` on everything but training slices, and metrics.
 
@@ -131,9 +136,14 @@ def train_tagger(
         start: what it starts from; None for an encoder of its own.
         table, domains: the tables ``localisation`` and ``localisation_domains``.
         run: name of this run, for the tables.
+        aligned: training rows of the families, for the encoder ``chain``.
     """
     team, device = join_team(), prepare_device(threads)
     training = table[table["part"] == "train"]
+    if aligned is not None:
+        if team.leads:
+            _fit_chains(settings, aligned, table, domains, output, threads, run, device)
+        return
     families = sorted(domains[domains["id"].isin(training["id"])]["family"].unique())
     numbers = {family: number for number, family in enumerate(families)}
     rows = Rows(training, domains, numbers)
@@ -158,6 +168,62 @@ def train_tagger(
         "grammar": vars(grammar),
     }
     save_weights(output / "weights.safetensors", model, about)
+    _call(model, settings, table, families, grammar, output, run, device)
+    summary = summary_of(model, settings, metrics, team, threads, seconds)
+    finish(output, metrics, summary | {"families": len(families)}, state)
+
+
+def _fit_chains(
+    settings: TaggerSettings,
+    aligned: Sequence[AlignedFamily],
+    table: pd.DataFrame,
+    domains: pd.DataFrame,
+    output: Path,
+    threads: int,
+    run: str,
+    device: torch.device,
+) -> None:
+    """A tagger of chained motifs: minutes without steps to save between."""
+    started = time.monotonic()
+    training = table[table["part"] == "train"]
+    model, families, metrics = fit_chain_tagger(settings, aligned, training, domains, device)
+    seconds = time.monotonic() - started
+    about = {
+        "network": None,
+        "run": settings.model_dump(),
+        "families": families,
+        "grammar": None,
+        "windows": model.encoder.windows,
+    }
+    save_weights(output / "weights.safetensors", model, about)
+    _call(model, settings, table, families, None, output, run, device)
+    write_table(metrics, "metrics", output / "metrics.tsv")
+    summary = {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
+        "processes": 1,
+        "threads": threads,
+        "precision": "float32",
+        "steps": int(metrics["step"].iloc[-1]),
+        "residues_read": int(metrics["tokens"].iloc[-1]),
+        "seconds_of_last_start": round(seconds, 1),
+        "families": len(families),
+    }
+    with atomic_path(output / "summary.json") as temporary:
+        temporary.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+
+
+def _call(
+    model: Tagger | ChainTagger,
+    settings: TaggerSettings,
+    table: pd.DataFrame,
+    families: Sequence[str],
+    grammar: Grammar | None,
+    output: Path,
+    run: str,
+    device: torch.device,
+) -> None:
+    """Write the calls on everything but training slices."""
     held_out = table[table["part"] != "train"].reset_index(drop=True)
     sequences = InMemory([encode(s) for s in held_out["sequence"]])
     found = calls(
@@ -170,5 +236,3 @@ def train_tagger(
         number_format(settings.precision, device),
     )
     write_table(found, "calls", output / "calls.parquet")
-    summary = summary_of(model, settings, metrics, team, threads, seconds)
-    finish(output, metrics, summary | {"families": len(families)}, state)

@@ -1,0 +1,100 @@
+"""A tagger that finds domains as chains of motifs.
+
+The encoder ``chain`` holds the windows of every family's training profile. A family's best chain
+anywhere on a protein says whether it is there, beside what the family finds by chance; the chains
+of the few families that stand out say where. A small network judges each such segment from what is
+known about it, and lengthens it by the windows that it lacks.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from pfamformer.config import TaggerSettings
+from pfamformer.model.chain import Chain, best_chains
+from pfamformer.model.chain_places import Ends, chain_ends
+from pfamformer.model.classifier import residue_mask
+
+#: Numbers that describe a segment.
+EVIDENCE = 11
+# Costs, bits: of a shift of up to `near` residues between two windows, of up to `far`, and of a
+# window left out. Higher than for single domains: on whole proteins chance finds longer chains.
+NEAR, FAR, SKIP = 6.0, 9.0, 6.0
+# Hidden units of the network that judges segments: some hundred weights for some thousand segments.
+HIDDEN = 16
+# Of a random local alignment's score, per bit: -ln Pr(score >= x) grows by ln 2 (Karlin, Altschul).
+BY_CHANCE = math.log(2)
+
+
+class ChainTagger(nn.Module):
+    """Chains of motifs on whole proteins.
+
+    Args:
+        windows: windows of each family's profile.
+
+    Attributes:
+        location: median, over proteins without a family, of its best score less log2 of the length
+            (bits).
+        rate: nats by which such scores become rarer with every bit.
+    """
+
+    def __init__(self, settings: TaggerSettings, windows: list[int]) -> None:
+        super().__init__()
+        self.encoder = Chain(settings.encoder, windows)
+        self.reach = settings.encoder.near, settings.encoder.far
+        self.costs = nn.Parameter(torch.tensor([NEAR, FAR, SKIP]))
+        count = len(windows)
+        self.location = nn.Parameter(torch.zeros(count))
+        self.rate = nn.Parameter(torch.full((count,), BY_CHANCE))
+        # Of the logarithm of the lengths of a family's training domains.
+        self.length_mean = nn.Parameter(torch.full((count,), math.log(100)))
+        self.length_spread = nn.Parameter(torch.ones(count))
+        # Share of the windows missing at either end by which a segment is lengthened.
+        self.lengthen = nn.Parameter(torch.zeros(2))
+        self.judge = nn.Sequential(nn.Linear(EVIDENCE, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 1))
+        self.register_buffer("rank", torch.tensor(self.encoder.order).argsort(), persistent=False)
+
+    def best(self, tokens_BL: Tensor) -> Tensor:
+        """Best chain of every class anywhere on each protein, bits (B, C)."""
+        found_BCL = self.encoder(tokens_BL).transpose(1, 2)
+        parts = found_BCL.split(self.encoder.places(), 1)
+        kernel = self.encoder.kernel
+        return best_chains(parts, kernel, *self.reach, self.costs)[:, self.rank]
+
+    def beyond_chance(self, bits: Tensor, classes: Tensor, lengths: Tensor) -> Tensor:
+        """Nats by which scores of classes exceed what they find by chance in such lengths."""
+        location, rate = self.location[classes], self.rate[classes]
+        return (bits - location - lengths.log2()) * rate
+
+    def composition(self) -> Tensor:
+        """Bits of each residue anywhere in each window of each class, (C, places, 20)."""
+        by_window_WA = self.encoder.filters.weight.sum(2)
+        table_CP = self.encoder.table.to(by_window_WA.device)
+        return by_window_WA[table_CP.clamp(min=0)] * (table_CP >= 0)[..., None]
+
+    def few(self, tokens_BL: Tensor, classes_BK: Tensor) -> Tensor:
+        """Best chains of a few classes of each protein, bits (B, K)."""
+        places, row_N = self.encoder.responses(tokens_BL, classes_BK)
+        found_1N = best_chains(places, self.encoder.kernel, *self.reach, self.costs)
+        return found_1N[0, row_N].view_as(classes_BK)
+
+    def ends(self, tokens_BL: Tensor, classes_BK: Tensor) -> Ends:
+        """Chains of a few classes of each protein by their last position, (B·K, L).
+
+        Positions are those of the tokens; chains never reach beyond the residues.
+        """
+        places, row_N = self.encoder.responses(tokens_BL, classes_BK)
+        ends = chain_ends([p[0] for p in places], self.encoder.kernel, *self.reach, self.costs)
+        return Ends(*(values[row_N] for values in ends))
+
+
+def reversed_residues(tokens_BL: Tensor) -> Tensor:
+    """The same sequences backwards: as alike in composition as a sequence without the domain is."""
+    length_B = residue_mask(tokens_BL).sum(1, keepdim=True)
+    position_1L = torch.arange(tokens_BL.shape[1], device=tokens_BL.device)[None]
+    source_BL = (length_B + 1 - position_1L).clamp(min=0)
+    inside_BL = (position_1L >= 1) & (position_1L <= length_B)
+    return torch.where(inside_BL, tokens_BL.gather(1, source_BL), tokens_BL)
