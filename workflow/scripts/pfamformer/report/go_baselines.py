@@ -42,9 +42,11 @@ def draw(curves: pd.DataFrame) -> Figure:
             upper.set(title=NAMES[name], xlabel="recall", ylabel="precision",
                       xlim=(0, 1), ylim=(0, 1))  # fmt: skip
             # Calling everything is wrong by hundreds of bits: only the useful corner is shown.
-            least = curves.loc[curves["ontology"] == name, "s"].min()
+            inside = curves[curves["ontology"] == name]
+            highest = 0.8 * inside["s"].min()
+            near = inside.loc[inside["wrong"] <= highest, "remaining"]
             lower.set(xlabel="remaining uncertainty (bits)", ylabel="misinformation (bits)",
-                      xlim=(0, 1.6 * least), ylim=(0, 1.6 * least))  # fmt: skip
+                      xlim=(0.97 * near.min(), 1.01 * near.max()), ylim=(0, highest))  # fmt: skip
         lines, names = axes[0, 0].get_legend_handles_labels()
         figure.legend(lines, names, fontsize=8, ncols=3, loc="outside lower center")
     return figure
@@ -53,7 +55,8 @@ def draw(curves: pd.DataFrame) -> Figure:
 def _line(
     axis: Axes, rows: pd.DataFrame, x: str, y: str, best: int, colour: str, dash: str, label: str
 ) -> None:
-    axis.plot(rows[x], rows[y], dash, color=colour, lw=1.4, label=label)
+    width = 2.4 if label in COMBINED else 1.3
+    axis.plot(rows[x], rows[y], dash, color=colour, lw=width, label=label)
     axis.plot(rows.loc[best, x], rows.loc[best, y], "o", color=colour, markersize=4)
 
 
