@@ -24,6 +24,10 @@ if GO:
     if GO.ranking:
         RANKED += [path for path in GO_CALLS if "/combinations/" not in path]
         RANKED = [path for path in RANKED if path not in NETWORK_CALLS[1:]]
+        RANKED += [
+            f"{RESULTS}/baselines/go/{name}/calls.parquet"
+            for name in ("nearest_vote", "close_vote")
+        ]
         GO_CALLS.append(f"{RESULTS}/combinations/go_ranking/calls.parquet")
     GO_ITEMS = [
         f"{RESULTS}/tables/{name}.json"
@@ -98,6 +102,8 @@ if GO:
             neighbours=f"{RESULTS}/baselines/go/neighbours.parquet",
             identity=f"{RESULTS}/baselines/go/identity/calls.parquet",
             vote=f"{RESULTS}/baselines/go/vote/calls.parquet",
+            nearest=f"{RESULTS}/baselines/go/nearest_vote/calls.parquet",
+            close=f"{RESULTS}/baselines/go/close_vote/calls.parquet",
         log:
             f"{LOGS}/go_neighbours.log",
         benchmark:
@@ -115,7 +121,8 @@ if GO:
             "python {input.code[0]} --terms {input.terms} --annotations {input.annotations}"
             " --proteins {input.proteins} --sensitivity {params.sensitivity} --threads {threads}"
             " --neighbours {output.neighbours} --identity-calls {output.identity}"
-            " --vote-calls {output.vote} 2> {log}"
+            " --vote-calls {output.vote} --nearest-calls {output.nearest}"
+            " --close-calls {output.close} 2> {log}"
 
     rule go_domains:
         """Terms of the Pfam families found in a protein."""

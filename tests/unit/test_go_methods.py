@@ -16,8 +16,11 @@ from pfamformer.errors import InputError
 from pfamformer.evaluation.terms import by_identity, curve_table, evaluate, questions, read_calls
 from pfamformer.families.similarity import find_neighbours
 from pfamformer.methods import (
+    BEST_IDENTITY,
     BIT_SCORE_VOTE,
+    CLOSE_VOTE,
     FREQUENCIES,
+    NEAREST_VOTE,
     NETWORK_AND_VOTE,
     RANKING,
     term_domains,
@@ -79,7 +82,7 @@ def test_frequencies_are_shares_of_the_annotated(task):
 
 
 def hits_of(stream, proteins, targets):
-    rows = [(q, t, round(stream.random(), 3), 1.0, int(stream.integers(30, 500)))
+    rows = [(q, t, *stream.uniform(0.1, 1, 2).round(3), int(stream.integers(30, 500)))
             for q in proteins for t in targets if stream.random() < 0.3]  # fmt: skip
     return pd.DataFrame(rows, columns=["query", "target", "identity", "coverage", "bits"])
 
@@ -87,17 +90,28 @@ def hits_of(stream, proteins, targets):
 def test_neighbour_scores_against_loops(task, stream):
     hits = hits_of(stream, task.held_out, [f"P{i:02d}" for i in range(30)])
     found = term_neighbours.predict(task, hits, "r")
-    expected = {term_neighbours.BEST_IDENTITY: {}, term_neighbours.BIT_SCORE_VOTE: {}}
+    expected = {method: {} for method in (BEST_IDENTITY, BIT_SCORE_VOTE, NEAREST_VOTE, CLOSE_VOTE)}
     for name in ("mfo", "bpo"):
         having = annotated(task, name)
-        for query, mine in hits.groupby("query"):
-            mine = mine[mine["target"].isin(having)]
+        for query, all_hits in hits.groupby("query"):
+            mine = all_hits[all_hits["target"].isin(having)]
+            five = all_hits[:5][all_hits[:5]["target"].isin(having)]
             for term in set().union(*(having[t] for t in mine["target"])):
-                with_term = mine[[term in having[t] for t in mine["target"]]]
-                expected[term_neighbours.BEST_IDENTITY][query, term] = with_term["identity"].max()
-                expected[term_neighbours.BIT_SCORE_VOTE][query, term] = (
-                    with_term["bits"].sum() / mine["bits"].sum()
+
+                def has(rows, term=term, having=having):
+                    return rows[[term in having[t] for t in rows["target"]]]
+
+                expected[BEST_IDENTITY][query, term] = has(mine)["identity"].max()
+                expected[BIT_SCORE_VOTE][query, term] = has(mine)["bits"].sum() / mine["bits"].sum()
+                expected[NEAREST_VOTE][query, term] = has(five)["bits"].sum() / max(
+                    five["bits"].sum(), 1
                 )
+                close = [
+                    (rows["bits"] * rows["identity"] * rows["coverage"] * rows["coverage"]).sum()
+                    for rows in (has(mine), mine)
+                ]
+                expected[CLOSE_VOTE][query, term] = close[0] / close[1]
+    assert found.keys() == expected.keys()
     for method, calls in found.items():
         wanted = {key: score for key, score in expected[method].items() if score >= 0.01}
         keys = zip(calls["protein"], calls["label"], strict=True)

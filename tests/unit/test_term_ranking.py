@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.sparse import csr_matrix
 from sklearn.metrics import average_precision_score, log_loss
 from test_term_networks import annotated_task, random_calls
 
@@ -11,7 +10,7 @@ from pfamformer.evaluation.terms import questions, read_calls
 from pfamformer.methods import RANKING
 from pfamformer.methods.calls import term_calls
 from pfamformer.methods.term_combination import combine, matrix
-from pfamformer.methods.term_ranking import LEAST, features, fit, frequencies, predict, shift_of
+from pfamformer.methods.term_ranking import LEAST, features, fit, frequencies, predict
 from pfamformer.tables import write_table
 
 
@@ -33,9 +32,8 @@ def test_features_are_those_of_a_loop(task, stream, tmp_path):
         said = [t.set_index(["protein", "label"])["score"].to_dict() for t in tables]
         highest = [t.groupby("protein")["score"].max().to_dict() for t in tables]
         frequency = frequencies(task.terms, question)
-        shift = stream.normal(size=len(terms))
         members = [matrix(calls, question) for calls in (one, two)]
-        protein, term, rows = features(members, question, frequency, shift)
+        protein, term, rows = features(members, question, frequency)
         keys = [(question.proteins[p], terms[t]) for p, t in zip(protein, term, strict=True)]
         assert sorted(keys) == sorted(set(said[0]) | set(said[1]))
         for (name, label), row in zip(keys, rows, strict=True):
@@ -48,18 +46,8 @@ def test_features_are_those_of_a_loop(task, stream, tmp_path):
                     highest[member].get(name, 0.0),
                 )
             ]
-            expected += [np.log(frequency[at]), question.graph.information[at], shift[at]]
+            expected += [np.log(frequency[at]), question.graph.information[at]]
             assert row == pytest.approx(expected, rel=1e-5, nan_ok=True)
-
-
-def test_the_shift_is_none_where_dev_is_like_training(task):
-    (question, *_) = questions(task.terms, task.annotations)
-    frequency = frequencies(task.terms, question)
-    same = np.repeat(frequency[None], 50, axis=0)
-    found = shift_of(csr_matrix(same), frequency)
-    assert found == pytest.approx(np.zeros(len(frequency)), abs=1e-9)
-    found = shift_of(csr_matrix(2 * same), frequency)
-    assert (found > 0).all() and (found < np.log(2)).all()
 
 
 def planted(stream, task, part):

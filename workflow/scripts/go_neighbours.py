@@ -3,10 +3,17 @@
 import argparse
 
 from pfamformer.command import run
-from pfamformer.methods import BEST_IDENTITY, BIT_SCORE_VOTE
+from pfamformer.methods import BEST_IDENTITY, BIT_SCORE_VOTE, CLOSE_VOTE, NEAREST_VOTE
 from pfamformer.methods.term_neighbours import neighbours, predict
 from pfamformer.tables import write_table
 from pfamformer.tasks.go import read_task
+
+OUTPUTS = {
+    "identity": BEST_IDENTITY,
+    "vote": BIT_SCORE_VOTE,
+    "nearest": NEAREST_VOTE,
+    "close": CLOSE_VOTE,
+}
 
 
 def main() -> None:
@@ -18,15 +25,15 @@ def main() -> None:
     parser.add_argument("--sensitivity", type=float, required=True, help="-s of MMseqs2")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--neighbours", required=True, help="output: neighbours.parquet")
-    parser.add_argument("--identity-calls", required=True, help="output: calls.parquet")
-    parser.add_argument("--vote-calls", required=True, help="output: calls.parquet")
+    for name in OUTPUTS:
+        parser.add_argument(f"--{name}-calls", required=True, help="output: calls.parquet")
     arguments = parser.parse_args()
     task = read_task(arguments.terms, arguments.annotations, arguments.proteins)
     hits = neighbours(task, task.held_out, arguments.threads, arguments.sensitivity)
     calls = predict(task, hits, "neighbours")
     write_table(hits, "neighbours", arguments.neighbours)
-    write_table(calls[BEST_IDENTITY], "calls", arguments.identity_calls)
-    write_table(calls[BIT_SCORE_VOTE], "calls", arguments.vote_calls)
+    for name, method in OUTPUTS.items():
+        write_table(calls[method], "calls", getattr(arguments, f"{name}_calls"))
 
 
 if __name__ == "__main__":

@@ -30,5 +30,8 @@ GATHERING, FITTED = "gathering thresholds", "fitted threshold"
 #: Methods that call Gene Ontology terms. Names of networks begin with "network, ".
 FREQUENCIES, BEST_IDENTITY = "naive frequencies", "neighbours, best identity"
 BIT_SCORE_VOTE = "neighbours, bit-score vote"
+#: The same hits read more narrowly; members of the ranking alone, the table has enough votes.
+NEAREST_VOTE = "neighbours, vote of the nearest 5"
+CLOSE_VOTE = "neighbours, vote by identity and coverage"
 #: Combinations of these: one network and the vote, and all of them.
 NETWORK_AND_VOTE, RANKING = "network and neighbours", "all methods, learned ranking"

@@ -5,9 +5,9 @@ how much each says about the protein at all, and how common and how informative 
 is the idea of GOLabeler's learning to rank (You et al., Bioinformatics 34, 2018), with a
 calibrated probability in place of a rank, because Fmax and Smin use one threshold for all proteins.
 
-Annotations made later differ from those that methods learn from: experiments say other terms than
-curators who transfer them do. So a feature compares a term's frequency on dev with its training
-frequency; for the rows that the trees learn from, it is counted on the other folds of dev alone.
+No feature names a term: what dev says of single terms, such as that experiments find protein
+binding more often than curators transfer it, holds for its species and years, not for the test
+part's (benchmarks/go_cafa3.py).
 """
 
 from __future__ import annotations
@@ -26,11 +26,8 @@ from pfamformer.methods import RANKING
 from pfamformer.methods.calls import term_calls
 from pfamformer.methods.term_combination import combine, matrix
 
-FOLDS = 5
 #: Development proteins below which an ontology has no trees: their leaves hold a hundred rows.
 LEAST = 20
-# Imaginary dev proteins with the training frequencies: a term seen on a handful moves little.
-_PSEUDO = 20.0
 # Proteins predicted at once: some hundred candidates each, some hundred bytes per candidate.
 _BLOCK = 2_000
 #: Few small trees with large leaves: a dev part has some hundred proteins, and the candidates of a
@@ -47,20 +44,18 @@ class Ranking:
 
     Args:
         trees: of :func:`features`.
-        shift: log-ratio of dev to training frequency of each term, (terms,).
         frequency: training frequency of each term, (terms,).
     """
 
     ontology: str
     trees: HistGradientBoostingClassifier
-    shift: np.ndarray
     frequency: np.ndarray
     proteins: int
     candidates: int
 
 
 def features(
-    members: Sequence[csr_matrix], question: Question, frequency: np.ndarray, shift: np.ndarray
+    members: Sequence[csr_matrix], question: Question, frequency: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Candidates of some proteins: protein and term by position, and features, (candidates, F).
 
@@ -68,7 +63,6 @@ def features(
 
     Args:
         members: scores, (proteins, terms).
-        shift: of each term, (terms,), or of each protein and term, (folds, terms) looked up before.
     """
     union = sum(member.sign() for member in members).tocoo()
     protein, term = union.row, union.col
@@ -78,15 +72,7 @@ def features(
         said = np.asarray(member[protein, term]).ravel()
         columns += [np.where(highest[protein] > 0, said, np.nan), highest[protein]]
     columns += [np.log(frequency[term]), question.graph.information[term]]
-    rows = np.stack([*columns, shift[term]], axis=1).astype(np.float32)
-    return protein, term, rows
-
-
-def shift_of(truth: csr_matrix, frequency: np.ndarray) -> np.ndarray:
-    """Log-ratio of these proteins' term frequencies to the training ones, (terms,), shrunk."""
-    seen = np.asarray(truth.sum(axis=0)).ravel()
-    found = (seen + _PSEUDO * frequency) / (truth.shape[0] + _PSEUDO)
-    return np.log(found / frequency)
+    return protein, term, np.stack(columns, axis=1).astype(np.float32)
 
 
 def frequencies(terms: pd.DataFrame, question: Question) -> np.ndarray:
@@ -111,21 +97,13 @@ def fit(
     shape = scores[0].shape
     truth = csr_matrix((np.ones(len(question.truth[0])), question.truth), shape=shape).sign()
     frequency = frequencies(terms, question)
-    fold = np.random.default_rng(seed).permutation(shape[0]) % FOLDS
-    rows, right = [], []
-    for number in range(FOLDS):
-        inside, others = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        shift = shift_of(truth[others], frequency)
-        part = [member[inside] for member in scores]
-        protein, term, found = features(part, question, frequency, shift)
-        kept = question.graph.judged[term]
-        rows.append(found[kept])
-        right.append(np.asarray(truth[inside][protein, term]).ravel()[kept])
+    protein, term, rows = features(scores, question, frequency)
+    kept = question.graph.judged[term]
+    right = np.asarray(truth[protein, term]).ravel()
     trees = HistGradientBoostingClassifier(**TREES, random_state=seed)
-    trees.fit(np.concatenate(rows), np.concatenate(right))
-    count = sum(map(len, rows))
-    log.info("%s: %d candidates of %d proteins", question.name, count, shape[0])
-    return Ranking(question.name, trees, shift_of(truth, frequency), frequency, shape[0], count)
+    trees.fit(rows[kept], right[kept])
+    log.info("%s: %d candidates of %d proteins", question.name, kept.sum(), shape[0])
+    return Ranking(question.name, trees, frequency, shape[0], int(kept.sum()))
 
 
 def predict(
@@ -152,7 +130,7 @@ def _scores(
     if ranking is None:
         mean = combine(members, [1 / len(members)] * len(members)).tocoo()
         return mean.row, mean.col, np.minimum(mean.data, 1.0)
-    protein, term, rows = features(members, question, ranking.frequency, ranking.shift)
+    protein, term, rows = features(members, question, ranking.frequency)
     if not len(rows):
         return protein, term, np.empty(0)
     return protein, term, ranking.trees.predict_proba(rows)[:, 1]
