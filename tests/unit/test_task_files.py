@@ -319,7 +319,7 @@ def cafa3_archives(folder):
         **{
             f"benchmark20171115/{kind}/{name}": text
             for kind, files in {
-                "groundtruth": {"leafonly_MFO.txt": "T1\tGO:0003824\nT2\tGO:0005515\n",
+                "groundtruth": {"leafonly_MFO.txt": "T1\tGO:0005515\n",
                                 "leafonly_BPO.txt": "T1\tGO:0009987\n", "leafonly_CCO.txt": ""},
                 "lists": {f"{o}_all_type{t}.txt": f"T{t}\n" for o in ("mfo", "bpo", "cco")
                           for t in (1, 2)},
@@ -331,9 +331,12 @@ def cafa3_archives(folder):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     (folder / "supplementary_data/cafa3").mkdir(parents=True)
-    inner = folder / "supplementary_data/cafa3/benchmark20171115.tar"
-    with tarfile.open(inner, "w") as out:
-        out.add(folder / "benchmark20171115", arcname="benchmark20171115")
+    for name in ("benchmark20170605", "benchmark20171115"):
+        with tarfile.open(folder / f"supplementary_data/cafa3/{name}.tar", "w") as out:
+            out.add(folder / "benchmark20171115", arcname=name)
+        # The preliminary benchmark is read by nobody: only the final one has the truth.
+        truth = folder / "benchmark20171115/groundtruth/leafonly_MFO.txt"
+        truth.write_text("T1\tGO:0003824\nT2\tGO:0005515\n")
     names = {"training": "CAFA3_training_data", "targets": "CAFA3_targets",
              "truth": "supplementary_data"}  # fmt: skip
     return {key: archive(folder, name, f"{name}.tar.gz") for key, name in names.items()}
@@ -381,7 +384,7 @@ def test_cafa3_archives_become_the_tables_of_the_time_split(tmp_path):
     assert ended.returncode == 1 and "Traceback" not in ended.stderr
     assert "supplementary_data.tar.gz" in ended.stderr and "damaged" in ended.stderr
     archives["truth"] = archives["training"]
-    assert "hold no groundtruth/leafonly_MFO*.txt" in make("none").stderr
+    assert "hold no benchmark20171115/groundtruth/leafonly_MFO*.txt" in make("none").stderr
 
 
 def test_copies_need_identity_and_coverage():

@@ -8,7 +8,15 @@ from pathlib import Path
 import pandas as pd
 
 from pfamformer.command import run
-from pfamformer.tasks.cafa import TYPES, draw_dev, find, read_benchmark, read_training, unpack
+from pfamformer.tasks.cafa import (
+    BENCHMARK,
+    TYPES,
+    draw_dev,
+    find,
+    read_benchmark,
+    read_training,
+    unpack,
+)
 from pfamformer.tasks.go import draw_proteins, make_task, write_summary, write_task
 from pfamformer.tasks.ontology import read_obo
 
@@ -29,11 +37,12 @@ def main() -> None:
         parser.add_argument(f"--{output}", required=True, help="output")
     arguments = parser.parse_args()
     ontology, counts = read_obo(arguments.ontology), Counter()
+    truth = f"{BENCHMARK}/groundtruth/leafonly_MFO*.txt"
     with tempfile.TemporaryDirectory(dir=Path(arguments.summary).parent) as folder:
         unpack([arguments.training, arguments.targets, arguments.truth], folder)
         training = find(folder, "uniprot_sprot_exp.txt").parent
         rows, sequences = read_training(training, ontology, counts)
-        benchmark = find(folder, "groundtruth/leafonly_MFO*.txt").parents[1]
+        benchmark = find(folder, truth).parents[1]
         test, tested = read_benchmark(benchmark, folder, ontology, arguments.knowledge)
     known = len(sequences)
     if arguments.max_proteins:

@@ -35,7 +35,9 @@ TYPES: dict[Knowledge, tuple[int, ...]] = {"none": (1,), "limited": (2,), "none 
 _WANTED = re.compile(
     r"(?!\.)(uniprot_sprot_exp\.(fasta|txt)|target.*\.fasta|leafonly_.*\.txt|.*_all_type\d\.txt)"
 )
-_ARCHIVE = re.compile(r"(?!\.).*benchmark.*\.(tar|tgz|tar\.gz)")
+#: The final benchmark; the preliminary one of June 2017 lies beside it.
+BENCHMARK = "benchmark20171115"
+_ARCHIVE = re.compile(rf"{BENCHMARK}\.(tar|tgz|tar\.gz)")
 
 
 def read_pairs(path: str | Path, columns: int) -> Iterator[tuple[str, str]]:
