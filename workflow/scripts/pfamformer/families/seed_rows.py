@@ -15,6 +15,7 @@ import pyarrow as pa
 from pfamformer.compiled import compiled
 from pfamformer.families.domains import Domain
 from pfamformer.sequences.alphabet import RESIDUES, STANDARD
+from pfamformer.sequences.line_end import line_end
 from pfamformer.sequences.stockholm import BLOCK_BYTES
 
 # Rows of a Parquet row group: 2 MB of sequences, so that little is left to write at the end.
@@ -142,7 +143,7 @@ def _read(
         added[1] = _copy(text, slash + 1, position, places, row[1])
         position = _skip_spaces(text, position, size)
         if width < 0:
-            width = _line_end(text, position, size) - position
+            width = line_end(text, position, size) - position
         if position + width >= size or text[position + width] != _NEWLINE:
             return 0
         # Unsigned, so that no index can count from the end: less than half the time.
@@ -193,22 +194,7 @@ def _markup(text, position, size, used, known, accessions):
             found = accessions[known]
             found[0], found[1], found[2], found[3] = name, behind, number, stop
             known += 1
-    return known, _line_end(text, stop, size) + 1
-
-
-@compiled
-def _line_end(text, position, size):
-    # Sixteen bytes without a branch are one vector instruction.
-    while position + 16 <= size:
-        found = False
-        for offset in range(16):
-            found |= text[position + offset] == _NEWLINE
-        if found:
-            break
-        position += 16
-    while position < size and text[position] != _NEWLINE:
-        position += 1
-    return position
+    return known, line_end(text, stop, size) + 1
 
 
 @compiled

@@ -13,12 +13,17 @@ from pfamformer.errors import InputError
 from pfamformer.sequences.alphabet import TRANSLATION
 from pfamformer.sequences.blocks import BLOCK, Block
 from pfamformer.sequences.fasta import DAMAGE, damaged
+from pfamformer.sequences.line_end import line_end
 
 # The longest protein known has 45,000 residues; a "record" beyond this is no protein.
 LONGEST_RECORD = 1 << 26
-_TOKENS = np.frombuffer(TRANSLATION, np.uint8)
 _HEADER, _NEWLINE = b">\n"
-_ONE, _SIXTEEN = np.uint64(1), np.uint64(16)
+_ONE, _TWO = np.uint64(1), np.uint64(2)
+# The two tokens of each two bytes, and above them a flag where one of them is a line end.
+_LINE_END = np.uint32(1 << 16)
+_TOKENS = np.frombuffer(TRANSLATION, np.uint8).astype(np.uint32)
+_TOKENS[_NEWLINE] |= _LINE_END
+_PAIRS = np.add.outer(_TOKENS << 8, _TOKENS).ravel()
 
 
 def fasta_blocks(path: str | Path, size: int = BLOCK) -> Iterator[Block]:
@@ -75,41 +80,56 @@ def _no_fasta(path: str | Path, problem: str, records: int) -> InputError:
 
 def _parse(text: np.ndarray) -> Block:
     """Whole records, each line with its end, as a block."""
-    tokens = np.empty(len(text), np.uint8)
+    # One token more: the last pair of a line may hold a line end.
+    tokens = np.empty(len(text) + 1, np.uint8)
     # A record has at least a '>' and a line end; memory that is not touched costs nothing.
     offsets = np.empty(len(text) // 2 + 1, np.int64)
-    offsets = offsets[: _read_records(text, _TOKENS, tokens, offsets) + 1].copy()
+    records = _read_records(text, _in_pairs(text), _PAIRS, _in_pairs(tokens), offsets)
+    offsets = offsets[: records + 1].copy()
     return Block(tokens[: offsets[-1]].tobytes(), offsets)
 
 
+def _in_pairs(letters: np.ndarray) -> np.ndarray:
+    """The same memory as overlapping pairs: one from every position on but the last."""
+    return np.ndarray(len(letters) - 1, "<u2", letters, strides=(1,))
+
+
 @compiled
-def _read_records(text, table, tokens, offsets):
+def _read_records(text, words, pairs, tokens, offsets):
     """Tokens of the lines that are no headers; returns the number of records.
 
-    Sixteen bytes at a time without a branch; what is written beyond a line end is overwritten.
+    A line is taken to be as long as the one before; its end is looked for only where that is wrong.
     Positions are unsigned, so that none can count from the end.
     """
-    position, size, written, records = np.uint64(0), np.uint64(len(text)), np.uint64(0), 0
+    position, size, written, width = np.uint64(0), np.uint64(len(text)), np.uint64(0), np.uint64(0)
+    records = 0
     while position < size:
         header = text[position] == _HEADER
         if header:
             offsets[records] = written
             records += 1
-        while position + _SIXTEEN <= size:
-            ended = False
-            for offset in range(_SIXTEEN):
-                letter = text[position + offset]
-                tokens[written + offset] = table[letter]
-                ended |= letter == _NEWLINE
-            if ended:
-                break
-            position += _SIXTEEN
-            written += np.uint64(0) if header else _SIXTEEN
-        while text[position] != _NEWLINE:
+        length = width
+        if (
+            header or position + width >= size or text[position + width] != _NEWLINE
+            or _translate(words, position, pairs, tokens, written, width)
+        ):  # fmt: skip
+            length = np.uint64(line_end(text, np.int64(position), np.int64(size))) - position
             if not header:
-                tokens[written] = table[text[position]]
-                written += _ONE
-            position += _ONE
-        position += _ONE
+                _translate(words, position, pairs, tokens, written, length)
+                # Of a line of odd length the last pair would hold its end.
+                width = length & ~_ONE
+        written += np.uint64(0) if header else length
+        position += length + _ONE
     offsets[records] = written
     return records
+
+
+@compiled
+def _translate(words, position, pairs, tokens, written, length):
+    """Write the tokens of so many letters; returns whether a line end is among them."""
+    flags = np.uint32(0)
+    for offset in range(np.uint64(0), length, _TWO):
+        pair = pairs[words[position + offset]]
+        tokens[written + offset] = pair
+        flags |= pair
+    return flags >= _LINE_END
