@@ -7,8 +7,9 @@ python benchmarks/split.py --domains results/demo/domains/domains.parquet
 Ours: components, parts, and the identity of each held-out domain to its nearest training domain.
 Theirs: one ``mmseqs search`` of all against all, at its default sensitivity, with a bound on
 significance that is the same for pairs of this size (E = 0.001 is 39 bits); it is a heuristic and
-leaves out pairs that ours aligns. Processor time counts on a busy machine. ``--quick`` takes ten families. The certificate
-(exact within families) is timed on its own; a leak is planted by hand and must be found.
+leaves out pairs that ours aligns. On a busy machine their processor times count. ``--quick`` takes
+ten families. The certificate (exact within families) is timed on its own; a leak is planted by hand
+and must be found.
 """
 
 import os
