@@ -235,7 +235,10 @@ def main() -> None:
         )
     ]
     if not arguments.quick:
-        write("train_throughput", rows, packages)
+        # A part of the comparisons has a file of its own: all of them take half an hour.
+        wholes = ((sizes, SIZES), (arguments.kinds, LENGTHS), (arguments.tasks, TASKS))
+        part = [name for chosen, all_ in wholes if len(chosen) < len(all_) for name in chosen]
+        write("_".join(["train_throughput", *part]), rows, packages)
 
 
 if __name__ == "__main__":
