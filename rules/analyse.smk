@@ -35,7 +35,7 @@ rule figure_6:
         " --numbers {output.numbers} --item {output.item} 2> {log}"
 
 
-ANALYSED = PROJECT.analysis.runs or list(PRETRAIN)[:1]
+ANALYSED = PROJECT.analysis.runs or list(OF_RESIDUES)[:1]
 # What each analysis of a run is made from: keys of analysed_files, and options of its script.
 ANALYSES = {
     "figure_7": ["weights"],
@@ -313,7 +313,7 @@ rule masked_loss:
 rule table_1:
     """Loss, perplexity and accuracy at masked residues, every pretraining run."""
     input:
-        losses=expand(f"{RESULTS}/analysis/{{run}}/masked_loss.tsv", run=PRETRAIN),
+        losses=expand(f"{RESULTS}/analysis/{{run}}/masked_loss.tsv", run=OF_RESIDUES),
         code=code("table_1"),
     output:
         table=report(
@@ -332,8 +332,8 @@ rule table_1:
         runtime=need("light", "runtime"),
     params:
         code=code_digest("table_1"),
-        runs=list(PRETRAIN),
-        corpora=[run.corpus for run in PRETRAIN.values()],
+        runs=list(OF_RESIDUES),
+        corpora=[run.corpus for run in OF_RESIDUES.values()],
         bootstrap=PROJECT.evaluation.bootstrap,
         confidence=PROJECT.evaluation.confidence,
         seed=PROJECT.seed,

@@ -25,6 +25,8 @@ except InputError as error:
 RESULTS = f"results/{PROJECT.project}"
 LOGS = f"logs/{PROJECT.project}"
 PRETRAIN = PROJECT.runs_of("pretrain")
+# Those whose tokens are residues, which analyses look at.
+OF_RESIDUES = {name: run for name, run in PRETRAIN.items() if not run.network.merges}
 FINETUNE = PROJECT.runs_of("finetune")
 TAGGERS = PROJECT.runs_of("tagger")
 SPLITS = ["clustered", "random"]

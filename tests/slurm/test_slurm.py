@@ -1,19 +1,27 @@
 """The workflow on a real two-node SLURM, through the profile that users type."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from cluster import SlurmCluster, missing_requirements
 
-from conftest import working_copy
+from conftest import SCRIPTS, random_sequence, working_copy
+from pfamformer.sequences.shards import write_index
+from token_shards import write_shard
 
 REASON = missing_requirements()
 pytestmark = pytest.mark.skipif(REASON is not None, reason=f"no SLURM here: {REASON}")
@@ -100,3 +108,78 @@ def test_sbatch_is_asked_for(tmp_path, asked, expected):
     called = calls.read_text().replace(" -N 2", " --nodes=2").replace(" -n 2", " --ntasks=2")
     for argument in expected:
         assert argument.replace("=", " ") in called.replace("=", " "), called
+
+
+PRETRAINED = "results/tiny/pretrain/small/weights.safetensors"
+# Long enough to be hit, a state after every step.
+LONG = (
+    "defaults={pretrain: {steps: 600, save_every: 0.01, validate_every: 300, snapshots: [],"
+    " precision: float32}}"
+)
+
+
+def with_corpus(folder):
+    """A working copy in which everything before pretraining is there."""
+    working_copy(folder)
+    stream = np.random.default_rng(5)
+    for part, count in (("train", 300), ("valid", 20)):
+        place = folder / "results/tiny/corpora/pfam_domains" / part
+        rows = [random_sequence(stream, int(n)) for n in stream.integers(20, 90, count)]
+        write_index(place, [write_shard(place, "a", rows)], {})
+    return folder
+
+
+def pretrain(cluster, folder, asked, *more):
+    return run(
+        cluster, folder, PRETRAINED, "--configfile", "config/tiny.yaml", "--allowed-rules",
+        "pretrain", "run_config", *FAST, *more, "--config", f"resources={{pretrain: {asked}}}",
+        LONG,
+    )  # fmt: skip
+
+
+def undisturbed(folder):
+    """Weights and metrics of one process that runs to its end here, of the same run."""
+    results = folder / "results/tiny"
+    subprocess.run(
+        [sys.executable, SCRIPTS / "pretrain.py", "--config", results / "runs/small/config.json",
+         "--corpus", results / "corpora/pfam_domains", "--state", folder / "state",
+         "--output", folder / "alone"],
+        check=True,
+    )  # fmt: skip
+    metrics = pd.read_csv(folder / "alone/metrics.tsv", sep="\t")
+    return load_file(folder / "alone/weights.safetensors"), metrics
+
+
+def test_a_node_that_goes_down_costs_nothing_but_time(cluster, tmp_path):
+    """The job is submitted again, to the other node; the bits are those of an undisturbed one."""
+    folder = with_corpus(tmp_path)
+    states = folder / "results/tiny/state/pretrain/small"
+    with ThreadPoolExecutor(1) as pool:
+        again = pool.submit(pretrain, cluster, folder, "{threads: 1}", "--retries", "1")
+        while not list(states.glob("step_*")) and not again.done():
+            time.sleep(0.02)
+        nodes = cluster.node_states().items()
+        (node,) = [name for name, state in nodes if state.startswith(("mix", "alloc"))]
+        cluster.fail_node(node)
+        try:
+            ended = again.result()
+        finally:
+            cluster.restore_node(node)
+    assert ended.returncode == 0, (ended.stdout + ended.stderr)[-4000:]
+    assert "resuming at step" in (folder / "logs/tiny/pretrain/small.log").read_text()
+    expected, _ = undisturbed(folder)
+    found = load_file(folder / PRETRAINED)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert "NODE_FAIL" in cluster.run(["sacct", "-X", "-n", "-P", "-o", "State"]).stdout
+
+
+def test_two_nodes_compute_what_one_does(cluster, tmp_path):
+    """torchrun on both nodes, gradients over gloo: the losses are those of one process."""
+    folder = with_corpus(tmp_path)
+    ended = pretrain(cluster, folder, "{threads: 1, nodes: 2}")
+    assert ended.returncode == 0, (ended.stdout + ended.stderr)[-4000:]
+    output = (folder / PRETRAINED).parent
+    assert json.loads((output / "summary.json").read_text())["processes"] == 2
+    _, expected = undisturbed(folder)
+    found = pd.read_csv(output / "metrics.tsv", sep="\t")
+    np.testing.assert_allclose(found["loss"], expected["loss"], rtol=2e-3)

@@ -334,6 +334,12 @@ class NetworkSettings(Settings):
     norm: Literal["layernorm", "rmsnorm"] = setting("Normalisation", default="layernorm")
     biases: bool = setting("Biases in linear layers and LayerNorm", default=True)
     shared_layers: bool = setting("One block's weights for all layers (ALBERT)", default=False)
+    merges: int = setting(
+        "Pairs of residues, or of what was merged before, that become one token (BPE), learnt from "
+        "the corpus; 0: a token per residue. Only pretraining reads such tokens: what starts from "
+        "the network or looks into it needs residues",
+        "tokens", 0, ge=0, le=65_000,
+    )  # fmt: skip
     embedding_width: int | None = setting(
         "Size of a factorised token embedding, widened by a matrix (ALBERT); none: the width",
         "dimensions", None, ge=4, le=16384,
@@ -1253,6 +1259,18 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
                 f"runs.{name}.start_from: must be one of the pretraining runs "
                 f"{', '.join(pretraining) or '(there is none)'} (got {run.start_from!r})"
             )
+    merged = [name for name, run in pretraining.items() if run.network.merges]
+    problems += [
+        f"runs.{name}.start_from: {run.start_from!r} reads merged tokens (network.merges); this "
+        "run needs a token per residue"
+        for name, run in project.runs.items()
+        if getattr(run, "start_from", None) in merged
+    ]
+    problems += [
+        f"analysis.runs: {name!r} reads merged tokens (network.merges); analyses look at residues"
+        for name in project.analysis.runs
+        if name in merged
+    ]
     problems += [
         f"runs.{name}.start_from: {run.start_from!r} has read held-out domains; only fine-tuning "
         "runs may start from it, for an ablation"
@@ -1330,6 +1348,16 @@ def _pretraining_problems(
         problems.append(f"runs.{name}.snapshots: must be <= steps (got {late[0]})")
     if run.objective == "permutation" and run.network.attention_window is not None:
         problems.append(f"runs.{name}.objective: 'permutation' needs attention everywhere")
+    if network.merges and (
+        run.objective in ("replaced", "distillation")
+        or (run.draw, run.loss_weights, run.esm2) != ("uniform", "equal", None)
+    ):
+        problems.append(
+            f"runs.{name}.network.merges: 'replaced', 'distillation', inverse frequencies and "
+            "ESM-2 weights need a token per residue"
+        )
+    if run.teacher in pretraining and pretraining[run.teacher].network.merges:
+        problems.append(f"runs.{name}.teacher: {run.teacher!r} reads merged tokens, not residues")
     if run.steps == 0 and run.esm2 is None:
         problems.append(f"runs.{name}.steps: must be >= 1 without esm2 (got 0)")
     if run.mask_share + run.random_share > 1:

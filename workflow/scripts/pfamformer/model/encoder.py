@@ -112,7 +112,7 @@ class Encoder(nn.Module):
         #: Whether activations are computed again in the backward pass instead of being kept.
         self.checkpointing = False
         width, narrow = network.width, network.embedding_width or network.width
-        self.embedding = nn.Embedding(len(TOKENS), narrow)
+        self.embedding = nn.Embedding(len(TOKENS) + network.merges, narrow)
         self.widen = nn.Identity() if narrow == width else nn.Linear(narrow, width, bias=False)
         if network.positions == "learned":
             self.position = nn.Embedding(network.max_positions, width)
@@ -239,7 +239,7 @@ class TokenHead(nn.Module):
         narrow = network.embedding_width or network.width
         self.transform = nn.Linear(network.width, narrow, bias=network.biases)
         self.norm = make_norm(network, narrow)
-        self.bias = nn.Parameter(torch.zeros(len(TOKENS)))
+        self.bias = nn.Parameter(torch.zeros(len(TOKENS) + network.merges))
         self.transform.apply(initialise)
 
     def predict(self, x_ND: Tensor, embedding_VE: Tensor) -> Tensor:

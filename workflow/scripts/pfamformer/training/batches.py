@@ -6,7 +6,7 @@ sequences in a batch follows from the budget, so that memory does not depend on 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -19,6 +19,9 @@ from pfamformer.sequences.alphabet import CLS, EOS, PAD
 # Sequences are sorted by length within pools of this many batches: long enough for little padding,
 # short enough to keep the order random.
 POOL = 64
+
+#: Residue tokens (length,) to tokens that stand for several residues.
+Merge = Callable[[np.ndarray], np.ndarray]
 
 
 class Sequences(Protocol):
@@ -60,6 +63,7 @@ class Batch:
         extra: other tensors of an objective; their first axis is the batch's.
         total: targets of the whole batch, also in a share of it.
         parts: the batch as each of several objectives prepared it.
+        merged: how many more residues than tokens there are, where tokens stand for several.
     """
 
     tokens: Tensor
@@ -69,11 +73,12 @@ class Batch:
     extra: Mapping[str, Tensor] = field(default_factory=dict)
     total: int = 0
     parts: tuple[Batch, ...] = ()
+    merged: int = 0
 
     @property
     def residues(self) -> int:
-        """Tokens that are residues: what rates are counted in."""
-        return int((self.tokens != PAD).sum()) - 2 * len(self.rows)
+        """Residues of the batch: what rates are counted in."""
+        return int((self.tokens != PAD).sum()) - 2 * len(self.rows) + self.merged
 
     def share(self, rank: int, size: int) -> Batch:
         """Every ``size``-th row from ``rank`` on: what one process of several computes."""
@@ -164,8 +169,10 @@ class BatchPlan:
         return slice(start, start + self.max_length)
 
 
-def collate(arrays: Sequence[np.ndarray], rows: np.ndarray) -> Batch:
-    """Pad residue tokens into one batch with ``<cls>`` and ``<eos>``."""
+def collate(arrays: Sequence[np.ndarray], rows: np.ndarray, merge: Merge | None = None) -> Batch:
+    """Pad residue tokens, merged ones where wanted, into one batch with ``<cls>`` and ``<eos>``."""
+    residues = sum(map(len, arrays))
+    arrays = arrays if merge is None else [merge(array) for array in arrays]
     longest = max(len(a) for a in arrays) + 2
     tokens = np.full((len(arrays), longest), PAD, dtype=np.int64)
     tokens[:, 0] = CLS
@@ -173,12 +180,14 @@ def collate(arrays: Sequence[np.ndarray], rows: np.ndarray) -> Batch:
         tokens[i, 1 : len(array) + 1] = array
         tokens[i, len(array) + 1] = EOS
     padded = torch.from_numpy(tokens)
-    return Batch(padded, rows, padded)
+    return Batch(padded, rows, padded, merged=residues - sum(map(len, arrays)))
 
 
-def read_in_order(sequences: Sequences, budget: int, max_length: int) -> Iterator[Batch]:
+def read_in_order(
+    sequences: Sequences, budget: int, max_length: int, merge: Merge | None = None
+) -> Iterator[Batch]:
     """All sequences once, sorted by length (for evaluation); longer ones are cut at the end."""
     tokens = np.minimum(sequences.lengths, max_length) + 2
     order = np.argsort(tokens, kind="stable")
     for rows in cut_into_batches(order, tokens, budget):
-        yield collate([sequences[i][:max_length] for i in rows], rows)
+        yield collate([sequences[i][:max_length] for i in rows], rows, merge)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from pfamformer.config import TrainingSettings
-from pfamformer.training.batches import Batch, BatchPlan, Sequences, collate
+from pfamformer.training.batches import Batch, BatchPlan, Merge, Sequences, collate
 from pfamformer.training.device import autocast, hash_of
 from pfamformer.training.distributed import Team
 from pfamformer.training.events import events_of
@@ -46,6 +46,7 @@ def train(
     validate_every: int = 1,
     snapshot: Callable[[int], None] | None = None,
     snapshots: Collection[int] = (),
+    merge: Merge | None = None,
 ) -> Metrics:
     """Train ``model`` for ``steps`` steps, from the last saved state where there is one.
 
@@ -56,6 +57,8 @@ def train(
         validate: called at step 0, every ``validate_every`` steps and at the end; returns ``loss``
             (nats), ``accuracy`` and ``ece`` (0…1).
         snapshot: called before each step in ``snapshots``, and at the end where the last is in it.
+
+        merge: joins residues into tokens as they are read; budgets count residues all the same.
 
     Returns:
         Metrics of the whole run, the part before a resumption included.
@@ -79,7 +82,7 @@ def train(
             # One stream per step: masks and dropout do not depend on where a run resumed.
             stream = torch.Generator().manual_seed(hash_of(settings.seed, step))
             torch.manual_seed(hash_of(settings.seed + team.rank, step))
-            batches = [objective.prepare(b, stream) for b in _read(sequences, plan, parts)]
+            batches = [objective.prepare(b, stream) for b in _read(sequences, plan, parts, merge)]
             # The loss is a mean over the whole step's targets, wherever they are computed.
             targets = max(1, sum(batch.total for batch in batches))
             for batch in batches:
@@ -118,10 +121,13 @@ def train(
 
 
 def _read(
-    sequences: Sequences, plan: BatchPlan, parts: list[tuple[int, np.ndarray]]
+    sequences: Sequences,
+    plan: BatchPlan,
+    parts: list[tuple[int, np.ndarray]],
+    merge: Merge | None,
 ) -> Iterator[Batch]:
     for epoch, rows in parts:
-        yield collate([sequences[i][plan.window(i, epoch)] for i in rows], rows)
+        yield collate([sequences[i][plan.window(i, epoch)] for i in rows], rows, merge)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from pfamformer.methods.priors import chain_windows, lend
 from pfamformer.model.classifier import Classifier
 from pfamformer.model.encoder import MaskedLanguageModel, TokenHead
 from pfamformer.model.esm2 import load_esm2, weight_files
-from pfamformer.sequences.alphabet import INDEX, STANDARD, encode
+from pfamformer.sequences.alphabet import INDEX, STANDARD, TOKENS, encode
+from pfamformer.sequences.byte_pairs import learn as learn_pairs
 from pfamformer.sequences.shards import TokenShards
 from pfamformer.tables import write_table
 from pfamformer.training.batches import BatchPlan, InMemory, read_in_order
@@ -70,20 +72,21 @@ def objective_of(
     """The objective that a pretraining run names.
 
     Args:
-        counts: occurrences of each token in the corpus, shape (33,).
+        counts: occurrences of each token in the corpus, shape (tokens,).
         teacher: of objective 'distillation'.
     """
     shares = settings.target_share, settings.mask_share, settings.random_share
     draw_V = inverse_frequency(counts) if settings.draw == "inverse_frequency" else None
     weight_V = inverse_frequency(counts) if settings.loss_weights == "inverse_frequency" else None
-    masked = MaskedLanguageModelling(*shares, draw_V=draw_V, weight_V=weight_V)
+    merges = settings.network.merges
+    masked = MaskedLanguageModelling(*shares, draw_V=draw_V, weight_V=weight_V, merges=merges)
     if settings.objective == "distillation":
         if teacher is None:
             raise ValueError("distillation needs a teacher")
         return Distillation(masked, teacher.model(), settings.temperature)
     return {
         "masked": lambda: masked,
-        "span": lambda: SpanMasking(*shares, settings.span_mean),
+        "span": lambda: SpanMasking(*shares, settings.span_mean, merges),
         "replaced": lambda: ReplacedTokens(masked),
         "autoregressive": Autoregressive,
         "permutation": lambda: Permutation(settings.target_share),
@@ -91,8 +94,12 @@ def objective_of(
 
 
 def residue_entropy(counts: np.ndarray) -> float:
-    """Entropy of the standard residues' frequencies, nats: the loss of knowing nothing else."""
-    chosen = counts[[INDEX[letter] for letter in STANDARD]].astype(float)
+    """Entropy of the tokens' frequencies, nats: the loss of knowing nothing else.
+
+    Of the standard residues, and of tokens of several residues where there are any.
+    """
+    residues = counts[[INDEX[letter] for letter in STANDARD]]
+    chosen = np.concatenate((residues, counts[len(TOKENS) :])).astype(float)
     shares = chosen[chosen > 0] / chosen.sum()
     return float(-(shares * np.log(shares)).sum())
 
@@ -123,11 +130,15 @@ def pretrain(
     """
     team, device = join_team(settings.sharded), prepare_device(threads)
     shards, held_back = _corpus(corpus)
+    merges = settings.network.merges
+    merge = learn_pairs(shards, merges) if merges else None
+    counts = shards.residue_counts() if merge is None else merge.counts(shards)
     about = {"network": settings.network.model_dump(), "kind": "masked language model"}
+    about |= {"merges": merge.merges} if merge else {}
     if team.leads:
         save_weights(output / "untrained.safetensors", untrained(settings), about)
     model = starting(settings)
-    objective = objective_of(settings, shards.residue_counts(), teacher)
+    objective = objective_of(settings, counts, teacher)
     if isinstance(objective, ReplacedTokens):
         objective.equip(model)
     prepare_encoder(model.encoder, settings)
@@ -137,10 +148,13 @@ def pretrain(
     files = [corpus / part / "index.json" for part in ("train", "valid")]
     files += weight_files(settings.esm2) if settings.esm2 else []
     files += [teacher.weights] if teacher and teacher.weights else []
-    state = StateFolder(
-        state_folder,
-        {"run": settings.model_dump(), "files": {str(path): digest_of(path) for path in files}},
-    )
+    identity: dict[str, Any] = {
+        "run": settings.model_dump(),
+        "files": {str(path): digest_of(path) for path in files},
+    }
+    if merge:
+        identity["tokens"] = digest_of_ids(map("".join, merge.merges))
+    state = StateFolder(state_folder, identity)
     kept = state.folder / "snapshots"
     started = time.monotonic()
     metrics = train(
@@ -158,20 +172,21 @@ def pretrain(
         validate=lambda: evaluate(
             model,
             objective,
-            read_in_order(held_back, settings.tokens_per_batch, settings.max_length),
+            read_in_order(held_back, settings.tokens_per_batch, settings.max_length, merge),
             settings,
         ),
         validate_every=settings.validate_every,
         snapshot=lambda step: save_weights(kept / f"step_{step:09d}.weights", model, about, team),
         snapshots=settings.snapshots,
+        merge=merge,
     )
     save_weights(output / "weights.safetensors", model, about, team)
     if not team.leads:
         return
     _hand_over(kept, output / "snapshots")
     summary = summary_of(model, settings, metrics, team, threads, time.monotonic() - started) | {
-        "residue_entropy": residue_entropy(shards.residue_counts()),
-        "context_free_loss": context_free_loss(objective, shards.residue_counts()),
+        "residue_entropy": residue_entropy(counts),
+        "context_free_loss": context_free_loss(objective, counts),
         "train_sequences": len(shards),
         "train_residues": int(shards.lengths.sum()),
         "valid_sequences": len(held_back),
@@ -324,7 +339,7 @@ def _classes(names: pd.Series) -> dict[str, int]:
     return {name: number for number, name in enumerate(sorted(set(names.dropna()) - {""}))}
 
 
-def digest_of_ids(ids: pd.Series) -> str:
+def digest_of_ids(ids: Iterable[str]) -> str:
     """Sixteen hex digits of the rows of a data set and their order."""
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pfamformer.sequences.alphabet import INDEX, STANDARD
+from pfamformer.sequences.alphabet import INDEX, STANDARD, TOKENS
 from pfamformer.training.batches import Batch
 
 FIRST, LAST = INDEX[STANDARD[0]], INDEX[STANDARD[-1]]
@@ -46,8 +46,8 @@ class Objective(Protocol):
 
 
 def standard(tokens_BL: Tensor) -> Tensor:
-    """True at the 20 standard residues."""
-    return (tokens_BL >= FIRST) & (tokens_BL <= LAST)
+    """True at the 20 standard residues, and at tokens of several residues."""
+    return ((tokens_BL >= FIRST) & (tokens_BL <= LAST)) | (tokens_BL >= len(TOKENS))
 
 
 def rows_at(x_BLD: Tensor, chosen_BL: Tensor) -> Tensor:

@@ -45,12 +45,14 @@ class MaskedLanguageModelling:
             stays as it is.
         draw_V: how much likelier each token is drawn than the average (study, section 2.4).
         weight_V: weight of each token in the loss.
+        merges: tokens of several residues, which are drawn like residues.
     """
 
     def __init__(
         self, share: float, masked: float, random: float,
-        draw_V: Tensor | None = None, weight_V: Tensor | None = None,
+        draw_V: Tensor | None = None, weight_V: Tensor | None = None, merges: int = 0,
     ) -> None:  # fmt: skip
+        self.merges = merges
         self.share, self.masked, self.random = share, masked, random
         self.draw_V, self.weight_V = draw_V, weight_V
 
@@ -64,7 +66,8 @@ class MaskedLanguageModelling:
     def corrupt(self, tokens_BL: Tensor, stream: torch.Generator) -> tuple[Tensor, Tensor]:
         """Corrupted tokens and the mask of targets, both (B, L); targets are standard residues."""
         target, fate = self.choose(tokens_BL, stream)
-        other = torch.randint(FIRST, LAST + 1, tokens_BL.shape, generator=stream)
+        other = torch.randint(FIRST, LAST + 1 + self.merges, tokens_BL.shape, generator=stream)
+        other = torch.where(other > LAST, other - (LAST + 1) + len(TOKENS), other)
         corrupted = torch.where(target & (fate < self.masked), MASK, tokens_BL)
         swap = target & (fate >= self.masked) & (fate < self.masked + self.random)
         return torch.where(swap, other, corrupted), target
@@ -82,9 +85,10 @@ class MaskedLanguageModelling:
         means that the network uses context. Weights of the loss are not considered.
 
         Args:
-            counts: occurrences of each token, shape (33,).
+            counts: occurrences of each token, shape (tokens,).
         """
-        shares = counts[FIRST : LAST + 1].astype(float)
+        residues, merged = counts[FIRST : LAST + 1], counts[len(TOKENS) :]
+        shares = np.concatenate((residues, merged)).astype(float)
         if self.draw_V is not None:
             shares = shares * self.draw_V[FIRST : LAST + 1].numpy()
         shares = shares / shares.sum()
@@ -117,8 +121,10 @@ class SpanMasking(MaskedLanguageModelling):
         mean: of the Poisson distribution, residues.
     """
 
-    def __init__(self, share: float, masked: float, random: float, mean: float) -> None:
-        super().__init__(share, masked, random)
+    def __init__(
+        self, share: float, masked: float, random: float, mean: float, merges: int = 0
+    ) -> None:
+        super().__init__(share, masked, random, merges=merges)
         self.mean = mean
         self.longest = round(mean + 6 * math.sqrt(mean)) + 1  # beyond it: one span in a million
         self.rate = self._starting_rate()
