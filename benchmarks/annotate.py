@@ -23,15 +23,17 @@ def main() -> None:
     arguments.add_argument("--threads", type=int, default=1)
     arguments = arguments.parse_args()
     results = Path(arguments.results).resolve()
-    # Every 30th protein of the proteome, and every 10th: all families, in proportion, and long
-    # proteins in both. --quick: every 300th and every 100th.
+    # Every 30th protein of the proteome, and every 10th: all families, in proportion. --quick:
+    # every 300th and every 100th.
     every = 300 if arguments.quick else 30
     proteome = list(read_fasta(results / "sources/pfamseq.gz"))
     with tempfile.TemporaryDirectory() as name:
         annotation = Annotation(Path(name), results / "model", arguments.threads)
+        # What a protein needs grows with its length: the longest one (titin) is in both.
+        longest = max(proteome, key=lambda protein: len(protein[1]))
         sizes = {
-            "query": proteome[::every],
-            "longer": proteome[:: every // LONGER],
+            query: [longest, *(p for p in proteome[::step] if p != longest)]
+            for query, step in (("query", every), ("longer", every // LONGER))
         }
         for query, proteins in sizes.items():
             write_fasta(annotation.folder / f"{query}.fasta", proteins)

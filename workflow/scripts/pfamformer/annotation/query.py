@@ -80,8 +80,8 @@ class Query:
         key, count = self.problems.most_common(1)[0]
         return InputError(
             self.path,
-            f"no usable protein in {self.read} records",
-            record=f"{count} of them",
+            f"no usable protein in {self.read} record{'s' if self.read > 1 else ''}",
+            record=f"{count} of {self.read}",
             remedy=PROBLEMS[key],
         )
 
