@@ -16,8 +16,8 @@ from pfamformer.sequences.alphabet import PAD, TOKENS
 # A prime beyond the number of tokens: k-mers of three have numbers of their own, longer ones are
 # spread over the table.
 _BASE = 37
-# Knuth's multiplicative hash (2^32 over the golden ratio), which keeps neighbours apart.
-_SPREAD = 2_654_435_761
+# Knuth's multiplicative hash: 2^32 over the golden ratio, of whose product 32 bits are kept.
+_SPREAD, _BITS = 2_654_435_761, 32
 
 
 class Kmers(nn.Module):
@@ -50,4 +50,6 @@ def numbers(tokens_BL: Tensor, size: int, buckets: int) -> Tensor:
     code = torch.zeros_like(tokens_BL, dtype=torch.long)
     for ahead in range(size):
         code = code * _BASE + padded[:, ahead : ahead + length]
-    return code if buckets == len(TOKENS) * _BASE ** (size - 1) else (code * _SPREAD) % buckets
+    if buckets == len(TOKENS) * _BASE ** (size - 1):
+        return code
+    return ((code * _SPREAD) % 2**_BITS) * buckets >> _BITS
