@@ -70,7 +70,7 @@ def test_gzip_and_windows_line_ends(tmp_path):
     ("text", "message"),
     [
         ("", "no FASTA record"),
-        (">a\n>b\n", "2 of them: no usable protein in 2 records. no residue"),
+        (">a\n>b\n", "2 of 2: no usable protein in 2 records. no residue"),
         (">a\n" + "ACGT" * 20, "translate it first"),
         ("{}", "truncated or damaged"),
     ],
