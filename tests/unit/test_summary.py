@@ -142,7 +142,7 @@ def test_only_a_tagger_above_the_profile_hmm_is_a_finding(tagger, where, words):
     table = pd.DataFrame(f1, columns=["f1_at_50", "f1_at_50_low", "f1_at_50_high", "calls"])
     table["method"] = [PROFILES, PROFILES, TAGGER][: len(table)]
     table["run"] = [FITTED, GATHERING, "mine"][: len(table)]
-    table["domains"], table["proteins"] = 9, 8
+    table["domains"], table["proteins"], table["dev_precision"] = 9, 8, 50.0
     item = localisation.describe(table, pd.DataFrame(), EvaluationSettings())
     assert words in getattr(item, where)[0] and len(item.findings + item.shortfalls) == 1
 

@@ -47,7 +47,8 @@ def main() -> None:
     table, kept = make_table(calls, slices, domains, settings, arguments.seed, regions)
     with atomic_path(arguments.table) as temporary:
         table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
-    save_svg(draw_tracks(kept, slices, domains, names), arguments.figure)
+    figure, hovers = draw_tracks(kept, slices, domains, names)
+    save_svg(figure, arguments.figure, hovers)
     write_item(describe(table, slices, settings), arguments.item)
 
 

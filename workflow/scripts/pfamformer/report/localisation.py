@@ -21,13 +21,15 @@ from pfamformer.evaluation.localisation import (
 )
 from pfamformer.methods import FITTED, GATHERING, PROFILES
 from pfamformer.methods.outputs import places
-from pfamformer.report.figures import COLOURS, INK, STYLE, plt
+from pfamformer.report.figures import COLOURS, INK, STYLE, Hover, plt
 from pfamformer.report.items import Column, Item, said
 
 #: Overlaps (intersection over union) at which a call counts as right.
 OVERLAPS = (0.5, 0.8)
 #: Proteins drawn as tracks, and the fewest domains that make one worth drawing.
 TRACKS, DRAWN_DOMAINS = 6, 2
+# Height of a domain; tracks are 1 apart.
+BAR = 0.62
 
 
 def make_table(
@@ -152,8 +154,12 @@ def draw_tracks(
     slices: pd.DataFrame,
     domains: pd.DataFrame,
     names: Mapping[str, str],
-) -> Figure:
-    """Truth and every method's calls on the test proteins with most domains, one panel each."""
+) -> tuple[Figure, list[Hover]]:
+    """Truth and every method's calls on the shortest test proteins with several domains.
+
+    Returns:
+        The figure, one panel per protein, and what its domains say under the pointer.
+    """
     truth = _truth(slices, domains).rename(columns={"family": "label"})
     lengths = _lengths(slices, "protein")
     count = truth.groupby("protein").size()
@@ -165,10 +171,13 @@ def draw_tracks(
         figure, panels = plt.subplots(
             len(order), 1, figsize=(9, (0.32 * len(tracks) + 0.75) * len(order)), squeeze=False
         )
-        for axes, protein in zip(panels[:, 0], order, strict=True):
-            _draw_protein(axes, protein, lengths[protein], tracks, names)
+        hovers = [
+            hover
+            for axes, protein in zip(panels[:, 0], order, strict=True)
+            for hover in _draw_protein(axes, protein, lengths[protein], tracks, names)
+        ]
         panels[-1, 0].set_xlabel("residue")
-    return figure
+    return figure, hovers
 
 
 def _draw_protein(
@@ -177,19 +186,23 @@ def _draw_protein(
     length: int,
     tracks: Mapping[str, pd.DataFrame],
     names: Mapping[str, str],
-) -> None:
+) -> list[Hover]:
     here = {name: table[table["protein"] == protein] for name, table in tracks.items()}
     labels = sorted({label for table in here.values() for label in table["label"]})
     colour = {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(labels)}
+    hovers = []
     for height, table in enumerate(reversed(list(here.values()))):
         axes.plot([1, length], [height, height], color="#bbbbbb", lw=1, zorder=0)
         for domain in table.itertuples():
             width = domain.end - domain.start + 1
             axes.barh(
-                height, width, left=domain.start, height=0.62, color=colour[domain.label],
+                height, width, left=domain.start, height=BAR, color=colour[domain.label],
                 edgecolor="white", lw=0.6,
             )  # fmt: skip
             text = names.get(domain.label, domain.label)
+            score = f", score {domain.score:.3g}" if hasattr(domain, "score") else ""
+            shown = f"{text} ({domain.label}), residues {domain.start}–{domain.end}{score}"
+            hovers.append(Hover(axes, domain.start, height - BAR / 2, width, BAR, shown))
             # A letter takes about 1/95 of the panel's width at this size.
             if width / length > (len(text) + 1) / 95:
                 axes.text(
@@ -198,10 +211,11 @@ def _draw_protein(
                 )  # fmt: skip
     axes.set_yticks(range(len(here)), list(reversed(here)), fontsize=8)
     axes.set_ylim(-0.6, len(here) - 0.4)
-    axes.set_xlim(1, length)
+    axes.set_xlim(1, length + 1)
     axes.set_title(f"{protein}, {length} residues", loc="left", fontsize=9, color=INK)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
+    return hovers
 
 
 def describe(table: pd.DataFrame, slices: pd.DataFrame, settings: EvaluationSettings) -> Item:
