@@ -20,7 +20,7 @@ rule compare_runs:
             f"{RESULTS}/ablations/{{ablation}}.svg",
             caption="../workflow/report/ablation.rst",
             category="Ablations",
-            labels={"ablation": "{ablation}"},
+            labels={"item": "{ablation}"},
         ),
         item=f"{RESULTS}/ablations/{{ablation}}.json",
     log:

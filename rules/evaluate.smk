@@ -129,6 +129,7 @@ rule table_3:
             f"{RESULTS}/tables/table_3.tsv",
             caption="../workflow/report/table_3.rst",
             category="Tables",
+            labels={"item": "table 3: family accuracy"},
         ),
         comparisons=f"{RESULTS}/tables/table_3_comparisons.json",
         item=f"{RESULTS}/tables/table_3.json",
@@ -163,10 +164,17 @@ rule family_analysis:
         families=f"{RESULTS}/domains/families.tsv",
         code=code("family_analysis"),
     output:
-        figures=report(
-            expand(f"{RESULTS}/figures/{{name}}.svg", name=["family_errors", "reliability"]),
+        errors=report(
+            f"{RESULTS}/figures/family_errors.svg",
             caption="../workflow/report/family_analysis.rst",
             category="Figures",
+            labels={"item": "errors by similarity and by size"},
+        ),
+        calibration=report(
+            f"{RESULTS}/figures/reliability.svg",
+            caption="../workflow/report/family_analysis.rst",
+            category="Figures",
+            labels={"item": "calibration of family probabilities"},
         ),
         numbers=expand(
             f"{RESULTS}/figures/{{name}}.{{kind}}",
@@ -188,7 +196,7 @@ rule family_analysis:
         bootstrap=PROJECT.evaluation.bootstrap,
         confidence=PROJECT.evaluation.confidence,
         seed=PROJECT.seed,
-        output=lambda wildcards, output: str(Path(output.figures[0]).parent),
+        output=lambda wildcards, output: str(Path(output.errors).parent),
     shell:
         "python {input.code[0]} --split {input.split} --families {input.families}"
         " --predictions {input.predictions} --about {params.about:q} --scores {input.scores}"
@@ -210,6 +218,7 @@ rule mutation_scan:
             f"{RESULTS}/figures/mutation_scan.svg",
             caption="../workflow/report/mutation_scan.rst",
             category="Figures",
+            labels={"item": "mutation scan"},
         ),
         table=f"{RESULTS}/figures/mutation_scan.tsv",
         item=f"{RESULTS}/figures/mutation_scan.json",

@@ -234,6 +234,7 @@ rule table_4:
             f"{RESULTS}/tables/table_4.tsv",
             caption="../workflow/report/table_4.rst",
             category="Tables",
+            labels={"item": "table 4: remote homology"},
         ),
         item=f"{RESULTS}/tables/table_4.json",
     log:

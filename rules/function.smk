@@ -52,6 +52,7 @@ if GO:
                 f"{RESULTS}/tables/table_6.tsv",
                 caption="../workflow/report/table_6.rst",
                 category="Tables",
+                labels={"item": "table 6: annotated proteins"},
             ),
             item=f"{RESULTS}/tables/table_6.json",
         log:
@@ -166,6 +167,7 @@ if GO:
                 f"{RESULTS}/tables/go_baselines.tsv",
                 caption="../workflow/report/go_baselines.rst",
                 category="Tables",
+                labels={"item": "Gene Ontology: Fmax and Smin"},
             ),
             identity=f"{RESULTS}/tables/go_identity.tsv",
             curves=f"{RESULTS}/tables/go_curves.tsv",
@@ -173,6 +175,7 @@ if GO:
                 f"{RESULTS}/tables/go_baselines.svg",
                 caption="../workflow/report/go_baselines.rst",
                 category="Figures",
+                labels={"item": "Gene Ontology: curves"},
             ),
             item=f"{RESULTS}/tables/go_baselines.json",
         log:
@@ -336,6 +339,7 @@ if GO:
                 f"{RESULTS}/tables/table_7.tsv",
                 caption="../workflow/report/table_7.rst",
                 category="Tables",
+                labels={"item": "table 7: ancestors of terms"},
             ),
             item=f"{RESULTS}/tables/table_7.json",
         log:

@@ -158,6 +158,7 @@ rule localisation:
             f"{RESULTS}/tables/localisation.tsv",
             caption="../workflow/report/localisation.rst",
             category="Tables",
+            labels={"item": "domains on held-out proteins"},
         ),
         figure=f"{RESULTS}/tables/localisation.svg",
         item=f"{RESULTS}/tables/localisation.json",
@@ -198,6 +199,7 @@ rule table_2:
             f"{RESULTS}/tables/table_2.tsv",
             caption="../workflow/report/table_2.rst",
             category="Tables",
+            labels={"item": "table 2: domains by reading a classifier"},
         ),
         item=f"{RESULTS}/tables/table_2.json",
     log:

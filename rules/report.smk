@@ -50,6 +50,7 @@ rule report:
             f"{RESULTS}/report.html",
             caption="../workflow/report/page.rst",
             category="Report",
+            labels={"item": "the report"},
         ),
     log:
         f"{LOGS}/report.log",

@@ -60,6 +60,7 @@ if TASK_RUNS:
                 f"{RESULTS}/tables/tape.tsv",
                 caption="../workflow/report/tape.rst",
                 category="Tables",
+                labels={"item": "TAPE's tasks"},
             ),
             item=f"{RESULTS}/tables/tape.json",
         log:

@@ -143,3 +143,4 @@ def test_snakemakes_own_report_has_every_caption(results, tiny, tmp_path):
     # A broken caption does not stop Snakemake; docutils marks it.
     assert "system-message" not in text and "System Message" not in text
     assert "Table 3: share of test domains" in text
+    assert '"labels": {' in text and '"labels": null' not in text
