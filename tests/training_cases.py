@@ -14,15 +14,28 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "workflow/scripts")]
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
+from torch import nn
 
 from conftest import random_sequence
-from pfamformer.config import FinetuneSettings, NetworkSettings, PretrainSettings
+from pfamformer.config import (
+    FinetuneSettings,
+    NetworkSettings,
+    PretrainSettings,
+    TaggerSettings,
+    TaskRunSettings,
+    TermsSettings,
+    TrainingSettings,
+)
 from pfamformer.model.classifier import Classifier
 from pfamformer.model.encoder import MaskedLanguageModel, TokenHead
+from pfamformer.model.residues import ResidueClassifier
+from pfamformer.model.tagger import Tagger
+from pfamformer.model.terms import TermClassifier
 from pfamformer.sequences.alphabet import encode
+from pfamformer.tasks.term_targets import Conditions
 from pfamformer.training.batches import BatchPlan, InMemory
 from pfamformer.training.loop import train
-from pfamformer.training.metrics import Metrics
 from pfamformer.training.objectives import (
     Classification,
     Distillation,
@@ -32,16 +45,20 @@ from pfamformer.training.objectives import (
     TokenRegulariser,
     WithRegulariser,
 )
+from pfamformer.training.objectives.labels import States, Values
+from pfamformer.training.objectives.terms import Terms
 from pfamformer.training.optimizers import make_optimizer
-from pfamformer.training.runs import objective_of
+from pfamformer.training.pretraining import objective_of
 from pfamformer.training.starts import untrained
 from pfamformer.training.state import StateFolder
+from pfamformer.training.tagging import Tagging
 
 GOLDEN = Path(__file__).parent / "data" / "golden_losses.json"
 NETWORK = NetworkSettings(layers=2, width=32, heads=2, feed_forward=64)
 PRETRAINING = ("masked", "inverse", "span", "replaced", "autoregressive", "permutation",
                "distillation")  # fmt: skip
-FINETUNING = ("classification", "regulariser", "several")
+LABELLED = ("states", "values", "terms", "tagging")
+FINETUNING = ("classification", "regulariser", "several", *LABELLED)
 
 
 def pretraining(**changes) -> PretrainSettings:
@@ -53,11 +70,16 @@ def pretraining(**changes) -> PretrainSettings:
     return PretrainSettings.model_validate(settings | changes)
 
 
+def common(**more) -> dict[str, object]:
+    """Settings of any run that learns a task."""
+    return {
+        "start_from": "x", "epochs": 1, "tokens_per_batch": 512, "learning_rate": 3e-3,
+        "precision": "float32", "log_every": 1,
+    } | more  # fmt: skip
+
+
 def finetuning(**changes) -> FinetuneSettings:
-    settings = {
-        "kind": "finetune", "start_from": "x", "head": "classic", "epochs": 1,
-        "tokens_per_batch": 512, "learning_rate": 3e-3, "precision": "float32", "log_every": 1,
-    }  # fmt: skip
+    settings = common(kind="finetune", head="classic")
     return FinetuneSettings.model_validate(settings | changes)
 
 
@@ -104,15 +126,41 @@ def finetuning_case(name: str) -> tuple[FinetuneSettings, Classifier, object]:
     return settings, model, task
 
 
+def labelled_case(name: str) -> tuple[TrainingSettings, nn.Module, object]:
+    """The same for what is not one class per sequence."""
+    rows, stream = proteins(), np.random.default_rng(6)
+    torch.manual_seed(5)
+    if name == "tagging":
+        settings = TaggerSettings.model_validate(common(kind="tagger"))
+        families = [stream.integers(-1, 4, n) for n in rows.lengths]
+        kinds = [np.where(f < 0, 0, 1 + f % 3) for f in families]
+        return settings, Tagger(NETWORK, 4, settings), Tagging(kinds, families)
+    if name == "terms":
+        settings = TermsSettings.model_validate(common(kind="terms", head="classic"))
+        # A chain of three terms and one beside it; the last column is the whole ontology.
+        conditions = Conditions(tuple("abcd"), np.array([(0, 1), (1, 2), (2, 4), (3, 4)]))
+        truth = (stream.random((len(rows), 1)) < [0.2, 0.4, 0.7, 0.5, 1.0]).astype(np.float32)
+        model = TermClassifier(NETWORK, torch.tensor([-1.0, -0.5, 0.5, 0.0]), settings)
+        return settings, model, Terms(csr_matrix(truth), conditions)
+    settings = TaskRunSettings.model_validate(common(kind="task", task="x", head="classic"))
+    if name == "values":
+        values = torch.from_numpy(stream.normal(size=len(rows)))
+        return settings, Classifier(NETWORK, 1, settings), Values(values)
+    states = [stream.integers(-1, 3, n) for n in rows.lengths]
+    return settings, ResidueClassifier(NETWORK, 3, settings), States(states)
+
+
 def case(name: str):
+    if name in LABELLED:
+        return labelled_case(name)
     return pretraining_case(name) if name in PRETRAINING else finetuning_case(name)
 
 
-def run(settings, model, objective, sequences, folder, steps=12, **options) -> Metrics:
+def run(settings, model, objective, sequences, folder, steps=12, longest=64, **options):
     """Train; the state lies in ``folder``."""
     return train(
         model, objective, sequences, settings, steps=steps,
-        plan=BatchPlan(sequences.lengths, settings.tokens_per_batch, 64, settings.seed),
+        plan=BatchPlan(sequences.lengths, settings.tokens_per_batch, longest, settings.seed),
         optimizer=make_optimizer([(model, 1.0)], settings),
         state=StateFolder(folder, {"run": settings.model_dump()}), **options,
     )  # fmt: skip
@@ -120,7 +168,9 @@ def run(settings, model, objective, sequences, folder, steps=12, **options) -> M
 
 def curve(name: str, folder) -> list[float]:
     """Training losses of an objective's first steps."""
-    return run(*case(name), proteins(), folder, steps=8).table()["loss"].tolist()
+    # Labels of residues are those of whole sequences.
+    longest = 100 if name in LABELLED else 64
+    return run(*case(name), proteins(), folder, steps=8, longest=longest).table()["loss"].tolist()
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from pfamformer.errors import InputError
 from pfamformer.sequences.alphabet import TOKENS, encode
 from pfamformer.sequences.byte_pairs import BytePairs, learn
 from pfamformer.sequences.shards import write_index
-from pfamformer.training.runs import pretrain
+from pfamformer.training.pretraining import pretrain
 from token_shards import write_shard
 from training_cases import NETWORK, pretraining
 

@@ -13,7 +13,7 @@ from pfamformer.model.encoder import MaskedLanguageModel
 from pfamformer.model.esm2 import export_esm2, load_esm2, network_of
 from pfamformer.sequences.alphabet import MASK, PAD, TOKENS, encode
 from pfamformer.training.batches import collate
-from pfamformer.training.runs import starting
+from pfamformer.training.pretraining import starting
 from pfamformer.training.state import save_weights
 
 transformers = pytest.importorskip("transformers")

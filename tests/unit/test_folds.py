@@ -19,7 +19,7 @@ from pfamformer.tables import read_table
 from pfamformer.tasks.fold_alignments import write_alignments
 from pfamformer.tasks.folds import HOLDOUTS, domains_of_task, split_of_task
 from pfamformer.tasks.tabular import read_tape_tsv
-from pfamformer.training.runs import finetune
+from pfamformer.training.finetuning import finetune
 from pfamformer.training.starts import Trained, untrained
 
 PARTS = ["train"] * 5 + ["dev", "test_fold", "test_superfamily", "test_family"]

@@ -23,7 +23,7 @@ from pfamformer.training.objectives import (
     SpanMasking,
     inverse_frequency,
 )
-from pfamformer.training.runs import residue_entropy
+from pfamformer.training.pretraining import residue_entropy
 from training_cases import FINETUNING, GOLDEN, NETWORK, PRETRAINING, case, curve, proteins, run
 
 STREAM = 1

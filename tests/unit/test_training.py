@@ -24,7 +24,7 @@ from pfamformer.training import state as state_module
 from pfamformer.training.loop import Stopped
 from pfamformer.training.objectives import MaskedLanguageModelling
 from pfamformer.training.optimizers import make_optimizer, rate_at
-from pfamformer.training.runs import pretrain, starting
+from pfamformer.training.pretraining import pretrain, starting
 from pfamformer.training.starts import Trained, untrained
 from pfamformer.training.state import StateFolder
 from pfamformer.training.time_limit import BEFORE_LIMIT, stop_at

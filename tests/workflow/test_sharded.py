@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from conftest import SCRIPTS, random_sequence
 from pfamformer.sequences.shards import write_index
-from pfamformer.training.runs import pretrain
+from pfamformer.training.pretraining import pretrain
 from token_shards import write_shard
 from training_cases import pretraining
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from pfamformer.command import run
 from pfamformer.config import FinetuneSettings
 from pfamformer.tables import read_table
+from pfamformer.training.finetuning import finetune
 from pfamformer.training.options import run_of, task_parser
-from pfamformer.training.runs import finetune
 
 
 def main() -> None:

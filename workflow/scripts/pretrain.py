@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pfamformer.command import run
 from pfamformer.config import PretrainSettings, read_run
-from pfamformer.training.runs import pretrain
+from pfamformer.training.pretraining import pretrain
 from pfamformer.training.starts import Trained
 
 

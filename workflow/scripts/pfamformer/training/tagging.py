@@ -30,7 +30,7 @@ from pfamformer.training.distributed import join_team
 from pfamformer.training.heads import fit
 from pfamformer.training.objectives import Outcome
 from pfamformer.training.objectives.base import rows_at
-from pfamformer.training.runs import digest_of_ids, finish, summary_of
+from pfamformer.training.results import digest_of_ids, finish, summary_of
 from pfamformer.training.starts import Trained
 from pfamformer.training.state import save_weights
 

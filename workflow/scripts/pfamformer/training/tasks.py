@@ -22,7 +22,7 @@ from pfamformer.training.device import autocast, hash_of, prepare_device
 from pfamformer.training.distributed import join_team
 from pfamformer.training.heads import fit
 from pfamformer.training.objectives.labels import UNKNOWN, States, Values
-from pfamformer.training.runs import digest_of_ids, finish, summary_of
+from pfamformer.training.results import digest_of_ids, finish, summary_of
 from pfamformer.training.starts import Trained
 from pfamformer.training.state import save_weights
 

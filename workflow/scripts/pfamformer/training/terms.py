@@ -21,7 +21,7 @@ from pfamformer.training.device import hash_of, prepare_device
 from pfamformer.training.distributed import join_team
 from pfamformer.training.heads import fit
 from pfamformer.training.objectives.terms import Terms
-from pfamformer.training.runs import digest_of_ids, finish, summary_of
+from pfamformer.training.results import digest_of_ids, finish, summary_of
 from pfamformer.training.starts import Trained
 from pfamformer.training.state import save_weights
 
