@@ -205,9 +205,10 @@ def test_a_saved_tagger_calls_the_same_however_batches_are_made(trained):
     assert found["score"].to_numpy() == pytest.approx(written["score"].to_numpy(), abs=1e-4)
 
 
-def test_shuffled_proteins_are_empty(trained, stream):
+def test_calls_on_random_proteins_are_few_and_weak(trained, stream):
     _, _, output = trained
+    usual = pd.read_parquet(output / "one/calls.parquet")["score"].median()
     model, _ = load_tagger(output / "one/weights.safetensors")
     shuffled = [encode(random_sequence(stream, 200)) for _ in range(20)]
     found = list(chain_tagging.decoded(model, [collate(shuffled, np.arange(20))]))
-    assert all(domain.score < 0.5 for _, domain, _ in found)
+    assert len(found) < 5 and all(domain.score < usual for _, domain, _ in found)

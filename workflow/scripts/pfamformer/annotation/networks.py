@@ -73,7 +73,10 @@ class TaggerReader:
         self.families = about["families"]
         self.grammar = about["grammar"] and Grammar(**about["grammar"])
         self.dtype = number_format(self.settings.precision, device)
-        self.budget = max(self.settings.tokens_per_batch, PROBABILITIES // len(self.families))
+        self.budget = self.settings.tokens_per_batch
+        # Chains hold the responses of all windows: their batches stay as they are.
+        if self.grammar:
+            self.budget = max(self.budget, PROBABILITIES // len(self.families))
         self.longest: int = model.about["tagger"]["longest"]
         self.curve = curve_of(model.about["tagger"]["curve"])
 

@@ -19,6 +19,9 @@ from pfamformer.training.batches import Batch
 CANDIDATES = 12
 # Segments are looked at from here on, nats beyond what chance finds in half of the proteins.
 LEAST = 0.0
+# Added to log-odds where segments are decoded, nats: training domains are found more easily than
+# new ones, so weaker segments are called too. From which score on they count is fitted afterwards.
+LENIENT = 2.0
 # Log-odds of a segment at most, nats: more than training on some thousand segments can tell.
 SUREST = 8.0
 
@@ -197,7 +200,7 @@ def _company(
 def log_odds(model: ChainTagger, evidence: np.ndarray) -> np.ndarray:
     """What the network says of each segment, nats."""
     device = model.location.device
-    found = model.judge(torch.from_numpy(evidence).float().to(device))[:, 0]
+    found = model.judge(torch.from_numpy(evidence).float().to(device))
     return found.clamp(-SUREST, SUREST).double().cpu().numpy()
 
 
@@ -215,7 +218,7 @@ def decoded(model: ChainTagger, batches: Iterable[Batch]) -> Iterator[tuple[int,
             chosen = [np.unique(segments.classes) for segments in found]
             judged = [
                 (s.starts, s.ends, np.searchsorted(c, s.classes),
-                 segment_posteriors(s.starts, s.ends, log_odds(model, s.evidence)))
+                 segment_posteriors(s.starts, s.ends, LENIENT + log_odds(model, s.evidence)))
                 for s, c in zip(found, chosen, strict=True)
             ]  # fmt: skip
             widest = max(1, *(len(c) for c in chosen)) if chosen else 1

@@ -2,8 +2,8 @@
 
 The encoder ``chain`` holds the windows of every family's training profile. A family's best chain
 anywhere on a protein says whether it is there, beside what the family finds by chance; the chains
-of the few families that stand out say where. A small network judges each such segment from what is
-known about it, and lengthens it by the windows that it lacks.
+of the few families that stand out say where. Each such segment is lengthened by a share of the
+windows that it lacks, and small networks judge it from what is known about it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ EVIDENCE = 11
 # Costs, bits: of a shift of up to `near` residues between two windows, of up to `far`, and of a
 # window left out. Higher than for single domains: on whole proteins chance finds longer chains.
 NEAR, FAR, SKIP = 6.0, 9.0, 6.0
-# Hidden units of the network that judges segments: some hundred weights for some thousand segments.
-HIDDEN = 16
+# Networks that judge segments together, and their hidden units: some hundred weights each for some
+# hundred right segments, so that one alone depends on where it started.
+JUDGES, HIDDEN = 6, 16
 # Of a random local alignment's score, per bit: -ln Pr(score >= x) grows by ln 2 (Karlin, Altschul).
 BY_CHANCE = math.log(2)
 
@@ -54,7 +55,10 @@ class ChainTagger(nn.Module):
         self.length_spread = nn.Parameter(torch.ones(count))
         # Share of the windows missing at either end by which a segment is lengthened.
         self.lengthen = nn.Parameter(torch.zeros(2))
-        self.judge = nn.Sequential(nn.Linear(EVIDENCE, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 1))
+        self.judges = nn.ModuleList(
+            nn.Sequential(nn.Linear(EVIDENCE, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 1))
+            for _ in range(JUDGES)
+        )
         self.register_buffer("rank", torch.tensor(self.encoder.order).argsort(), persistent=False)
 
     def best(self, tokens_BL: Tensor) -> Tensor:
@@ -68,6 +72,10 @@ class ChainTagger(nn.Module):
         """Nats by which scores of classes exceed what they find by chance in such lengths."""
         location, rate = self.location[classes], self.rate[classes]
         return (bits - location - lengths.log2()) * rate
+
+    def judge(self, evidence_NE: Tensor) -> Tensor:
+        """Log-odds of segments (N,), nats: the mean of all judges."""
+        return torch.stack([judge(evidence_NE)[:, 0] for judge in self.judges]).mean(0)
 
     def composition(self) -> Tensor:
         """Bits of each residue anywhere in each window of each class, (C, places, 20)."""
