@@ -111,7 +111,8 @@ def main() -> None:
     calls = {FREQUENCIES: term_frequencies.predict(task, task.held_out, "naive")}
     calls |= term_neighbours.predict(task, hits, "neighbours")
     results = [{"data": facts}]
-    with tempfile.TemporaryDirectory() as name, Watch(seconds) as watch:
+    watch = Watch(seconds)
+    with tempfile.TemporaryDirectory() as name:
         members = {
             m: stored(t, Path(name) / f"{i}.parquet") for i, (m, t) in enumerate(calls.items())
         }
@@ -244,20 +245,13 @@ class Watch:
     """Seconds between its calls, by name."""
 
     def __init__(self, seconds):
-        self.seconds = seconds
-
-    def __enter__(self):
-        self.started = time.perf_counter()
-        return self
+        self.seconds, self.started = seconds, time.perf_counter()
 
     def __call__(self, name):
         """Write down the seconds since the call before."""
         now = time.perf_counter()
         self.seconds[name], self.started = round(now - self.started, 1), now
         print(f"{name}: {self.seconds[name]} s", flush=True)
-
-    def __exit__(self, *error):
-        pass
 
 
 def training(folder, ontology, most):
