@@ -313,10 +313,10 @@ if GO:
             f"{RESULTS}/benchmarks/go_ranking.tsv"
         conda:
             "../envs/analysis.yaml"
-        threads: 1
+        threads: need("analysis", "threads")
         resources:
-            mem_mb=need("light", "mem_mb"),
-            runtime=need("light", "runtime"),
+            mem_mb=need("analysis", "mem_mb"),
+            runtime=need("analysis", "runtime"),
         params:
             code=code_digest("go_ranking"),
             run="ranking",
