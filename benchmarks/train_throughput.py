@@ -215,9 +215,11 @@ def main() -> None:
     torch.manual_seed(1)
     packages = ("torch", "transformers")
     if arguments.gpu:
-        rows = measure_gpu(toy=arguments.quick or not torch.cuda.is_available())
-        if torch.cuda.is_available() and not arguments.quick:
-            write("train_throughput_gpu", rows, packages)
+        rows = []
+        for row in measure_gpu(toy=arguments.quick or not torch.cuda.is_available()):
+            rows.append(row)
+            if torch.cuda.is_available() and not arguments.quick:
+                write("train_throughput_gpu", rows, packages)
         return
     sizes = arguments.sizes[:1] if arguments.quick else arguments.sizes
     share, repeats = (0.1, 1) if arguments.quick else (arguments.share, arguments.repeats)

@@ -7,8 +7,9 @@ the whole takes about 8 minutes whatever the GPU; on a CPU the same code runs at
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,8 @@ TOY = {"toy": NetworkSettings(layers=2, width=32, heads=2, feed_forward=64)}
 PEAKS = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12}
 # Four ways at three sizes: with starting, compiling and warming up 40 s each, 8 minutes in all.
 SECONDS = 20.0
+# No size is begun later than this, seconds: the largest takes two minutes.
+LAST_START = 360.0
 WARM_UP = 5  # steps: kernels are chosen, memory is reserved
 TOKENS = 32_768  # per batch: fits 650 M parameters with all activations into 80 GB
 MAX_LENGTH = 1022
@@ -105,15 +108,19 @@ def peak_flops() -> float:
 
 def utilisation(found: Timed, network: NetworkSettings, parameters: int, peak: float) -> float:
     """Model FLOPs of the real tokens per second, as a share of the peak."""
-    flops = 6 * parameters * found.residues
-    flops += 12 * network.layers * network.width * found.attention
+    flops = model_flops(network, parameters, found.residues, found.attention)
     return flops / found.seconds / peak
 
 
-def our_step(
-    network: NetworkSettings, device: str, compiled: bool
-) -> tuple[Callable[[Batch], None], int]:
-    """A step as the loop does it, and the number of parameters."""
+def model_flops(
+    network: NetworkSettings, parameters: int, residues: int, attention: float
+) -> float:
+    """Of a training step on so many residues; ``attention`` is the sum of their lengths²."""
+    return 6 * parameters * residues + 12 * network.layers * network.width * attention
+
+
+def our_step(network: NetworkSettings, device: str, compiled: bool) -> Callable[[Batch], None]:
+    """A step as the loop does it."""
     settings = PretrainSettings.model_validate(
         {"kind": "pretrain", "corpus": "uniparc", "network": network.model_dump(), "steps": 1,
          "tokens_per_batch": TOKENS, "learning_rate": 1e-4}
@@ -135,7 +142,7 @@ def our_step(
         optimizer.step()
         optimizer.zero_grad()
 
-    return step, sum(p.numel() for p in model.parameters())
+    return step
 
 
 def peer_step(network: NetworkSettings, device: str) -> Callable[[Batch], None]:
@@ -146,50 +153,77 @@ def peer_step(network: NetworkSettings, device: str) -> Callable[[Batch], None]:
     return lambda batch: peer.step(peer.prepare(batch, stream), torch.bfloat16)
 
 
-def measure_gpu(toy: bool) -> list[dict]:
-    """Ours, the peer with padded batches in random order, the peer with batches by length."""
+def measure_gpu(toy: bool) -> Iterator[dict]:
+    """One row per size: ours, compiled and not; the peer with random and with grouped batches.
+
+    A way that runs out of memory is left out of its row. No size is begun after ``LAST_START``.
+    """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokens, seconds = (512, 0.3) if toy else (TOKENS, SECONDS)
+    ours, random = _batches(tokens, toy)
+    peak, begun = peak_flops(), time.monotonic()
+    for name, network in (TOY if toy else SIZES).items():
+        if time.monotonic() - begun > LAST_START:
+            print(f"{name}: no time left, left out", flush=True)
+            continue
+        parameters = sum(p.numel() for p in MaskedLanguageModel(network).parameters())
+        ways: dict[str, tuple[Callable[[], Callable[[Batch], None]], list[Batch]]] = {
+            "pfamformer": (lambda n=network: our_step(n, device, False), ours),
+            "compiled": (lambda n=network: our_step(n, device, True), ours),
+            "random": (lambda n=network: peer_step(n, device), random),
+            "grouped": (lambda n=network: peer_step(n, device), ours),
+        }
+        found = {way: _attempt(way, *given, seconds) for way, given in ways.items()}
+        done = {way: timed_ for way, timed_ in found.items() if timed_ is not None}
+        mfu = {w: utilisation(t, network, parameters, peak) for w, t in done.items()}
+        _print_ratios(f"pretraining, {name}, {device}", done, mfu)
+        yield {
+            "size": name, "parameters": parameters, "device": _device_name(), "peak_flops": peak,
+            "residues_per_second": {w: t.rate for w, t in done.items()}, "mfu": mfu,
+            "memory_mb": {w: t.memory_mb for w, t in done.items()},
+            "out_of_memory": sorted(found.keys() - done.keys()),
+        }  # fmt: skip
+
+
+def _batches(tokens: int, toy: bool) -> tuple[list[Batch], list[Batch]]:
+    """Our batches, and batches of as many sequences on average in random order."""
     stream = np.random.default_rng(1)
     lengths = lengths_like_proteins(32 * tokens, stream)
     if toy:
         lengths = np.minimum(lengths, 100)
     sequences = InMemory([stream.integers(4, 24, n).astype(np.uint8) for n in lengths])
-    ours = [
-        _collated(sequences, rows) for rows in BatchPlan(lengths, tokens, MAX_LENGTH, 1).epoch(0)
-    ]
+    plan = BatchPlan(lengths, tokens, MAX_LENGTH, 1).epoch(0)
     size = max(1, round(tokens / (lengths.mean() + 2)))
     order = stream.permutation(len(lengths))
-    random = [_collated(sequences, order[i : i + size]) for i in range(0, len(order), size)]
-    peak, rows = peak_flops(), []
-    for name, network in (TOY if toy else SIZES).items():
-        found = {}
-        for way, compiled in (("compiled", True), ("pfamformer", False)):
-            step, parameters = our_step(network, device, compiled)
-            found[way] = timed(step, ours, seconds)
-            del step
-        step = peer_step(network, device)
-        found["random"] = timed(step, random, seconds)
-        found["grouped"] = timed(step, ours, seconds)
-        del step
-        if device == "cuda":
+    random = [order[i : i + size] for i in range(0, len(order), size)]
+    ours, theirs = ([_collated(sequences, rows) for rows in part] for part in (plan, random))
+    return ours, theirs
+
+
+def _attempt(
+    way: str, make: Callable[[], Callable[[Batch], None]], batches: list[Batch], seconds: float
+) -> Timed | None:
+    """One way, or None where the GPU's memory does not suffice."""
+    try:
+        return timed(make(), batches, seconds)
+    except torch.OutOfMemoryError:
+        print(f"{way}: out of memory", flush=True)
+        return None
+    finally:
+        gc.collect()
+        if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        mfu = {w: utilisation(t, network, parameters, peak) for w, t in found.items()}
-        for mine in ("pfamformer", "compiled"):
-            for way in ("random", "grouped"):
-                ratio = found[mine].rate / found[way].rate
-                print(
-                    f"pretraining, {name}, {device}: {mine} {found[mine].rate:,.0f} residues/s "
-                    f"(MFU {mfu[mine]:.1%}), EsmForMaskedLM {way} {found[way].rate:,.0f} "
-                    f"(MFU {mfu[way]:.1%}), ratio={ratio:.2f}",
-                    flush=True,
-                )
-        rows.append(
-            {"size": name, "parameters": parameters, "device": _device_name(), "peak_flops": peak,
-             "residues_per_second": {w: t.rate for w, t in found.items()}, "mfu": mfu,
-             "memory_mb": {w: t.memory_mb for w, t in found.items()}}
-        )  # fmt: skip
-    return rows
+
+
+def _print_ratios(title: str, done: dict[str, Timed], mfu: dict[str, float]) -> None:
+    for mine in done.keys() & {"pfamformer", "compiled"}:
+        for way in done.keys() & {"random", "grouped"}:
+            print(
+                f"{title}: {mine} {done[mine].rate:,.0f} residues/s (MFU {mfu[mine]:.1%}), "
+                f"EsmForMaskedLM {way} {done[way].rate:,.0f} (MFU {mfu[way]:.1%}), "
+                f"ratio={done[mine].rate / done[way].rate:.2f}",
+                flush=True,
+            )
 
 
 def _collated(sequences: InMemory, rows: np.ndarray) -> Batch:

@@ -58,9 +58,11 @@ def pattern_of(kind, length, heads, stream):
 
 @pytest.mark.parametrize("block", range(5))
 @pytest.mark.parametrize("kind", ["plain", "causal", "mask", "bias"])
-def test_padded_packed_and_loop_agree(kind, block):
+def test_padded_packed_and_loop_agree(kind, block, monkeypatch):
     """200 random cases in all: values, gradients and weights, in float64."""
     for case in range(10 * block, 10 * block + 10):
+        # All weights are kept for the backward pass, none, or those of some sequences.
+        monkeypatch.setattr(sequence_attention, "KEPT", (128, 0, 2)[case % 3])
         stream = torch.Generator().manual_seed(case)
         draw = partial(torch.randn, generator=stream, dtype=torch.float64)
         lengths = torch.randint(1, 7, (3,), generator=stream).tolist()
@@ -188,6 +190,18 @@ def test_recomputed_activations_leave_no_attention_weights(stream, monkeypatch, 
     left = [reference() is not None for reference in made]
     assert left == [not checkpointing] * NETWORK.layers
     out.sum().backward()
+
+
+@pytest.mark.parametrize("length", [10, 100, 300, 600])
+def test_weights_that_are_kept_depend_on_tokens_alone(length):
+    saved = []
+    count = 1200 // length
+    q, k, v = (torch.randn(1200, 2, 4).requires_grad_() for _ in range(3))
+    layout = Layout.of(tokens_of([length] * count), packed=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: saved.append(x.numel()) or x, id):
+        attend(q, k, v, layout)
+    vectors = 4 * 1200 * 2 * 4  # q scaled, and q, k, v
+    assert sum(saved) <= vectors + sequence_attention.KEPT * 1200 * 2
 
 
 @pytest.mark.parametrize("length", [3, 16, 29])

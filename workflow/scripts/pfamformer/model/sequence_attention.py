@@ -16,9 +16,10 @@ from torch import Tensor
 
 # Scores that are computed together: 1 MB in bfloat16, the second-level cache of a server core.
 CACHED_SCORES = 2**19
-# Weights of longer sequences are computed again in the backward pass: kept, they would take more
-# memory than all other activations of their tokens.
-KEPT_LENGTH = 640
+# Weights that are kept for the backward pass, per row and head; the others are computed again. As
+# many as a Pfam domain has residues: batches of domains are computed once, and memory depends on
+# the tokens of a batch alone, not on how long its sequences are.
+KEPT = 128
 
 
 class Span(NamedTuple):
@@ -80,28 +81,29 @@ class SequenceAttention(torch.autograd.Function):
         """Mixed values (H, T, D)."""
         out_HTD = torch.empty_like(v_HTD)
         learns = any(ctx.needs_input_grad)
-        kept = []
-        for span in spans:
+        kept: dict[int, Tensor] = {}
+        room = KEPT * q_HTD.shape[0] * q_HTD.shape[1] if learns else 0
+        for number, span in enumerate(spans):
             q, k, v = (span.read(x) for x in (q_HTD, k_HTD, v_HTD))
             weights = _weights(q, k, causal)
             span.write(out_HTD, torch.bmm(weights, v))
-            if learns and span.length <= KEPT_LENGTH:
-                kept.append(weights)
-        ctx.spans, ctx.causal = spans, causal
+            if weights.numel() <= room:
+                kept[number] = weights
+                room -= weights.numel()
+        ctx.spans, ctx.causal, ctx.kept = spans, causal, tuple(kept)
         # Not as an attribute: activation checkpointing drops what is saved here and nothing else.
-        ctx.save_for_backward(q_HTD, k_HTD, v_HTD, *kept)
+        ctx.save_for_backward(q_HTD, k_HTD, v_HTD, *kept.values())
         return out_HTD
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """Gradients of q, k and v."""
-        q_HTD, k_HTD, v_HTD, *kept = ctx.saved_tensors
-        weights_left = iter(kept)
+        q_HTD, k_HTD, v_HTD, *weights_kept = ctx.saved_tensors
+        kept = dict(zip(ctx.kept, weights_kept, strict=True))
         found = tuple(torch.empty_like(x) for x in (q_HTD, k_HTD, v_HTD))
-        for span in ctx.spans:
+        for number, span in enumerate(ctx.spans):
             q, k, v, out = (span.read(x) for x in (q_HTD, k_HTD, v_HTD, gradients[0]))
-            short = span.length <= KEPT_LENGTH
-            weights = next(weights_left) if short else _weights(q, k, ctx.causal)
+            weights = kept.pop(number) if number in kept else _weights(q, k, ctx.causal)
             scores = torch._softmax_backward_data(torch.bmm(out, v.mT), weights, -1, weights.dtype)
             parts = (torch.bmm(scores, k), torch.bmm(scores.mT, q), torch.bmm(weights.mT, out))
             for x_HTD, part in zip(found, parts, strict=True):
