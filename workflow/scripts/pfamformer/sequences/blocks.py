@@ -66,9 +66,8 @@ class Block:
         # Neighbours are copied together: usually few sequences are left out.
         edges = np.flatnonzero(np.diff(wanted, prepend=False, append=False))
         bounds = self.offsets[edges].tolist()
-        tokens = b"".join(
-            [self.tokens[s:e] for s, e in zip(bounds[::2], bounds[1::2], strict=True)]
-        )
+        view = memoryview(self.tokens)
+        tokens = b"".join([view[s:e] for s, e in zip(bounds[::2], bounds[1::2], strict=True)])
         return Block(tokens, offsets_of(self.lengths[wanted]))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -27,6 +28,8 @@ from pfamformer.sequences.blocks import BLOCK, Block
 # ten seconds); the job that makes the index reads everything once.
 VERIFIED_ON_OPENING = 8 << 30
 KINDS = ("tokens", "offsets", "hashes")
+# Blocks that wait to be written: enough that neither side waits for a hiccup of the other.
+MOST_PENDING = 4
 
 
 class ShardWriter:
@@ -39,7 +42,7 @@ class ShardWriter:
         self.folder, self.name = Path(folder), name
         self.sequences = self.residues = 0
         self._digests = {kind: hashlib.sha256() for kind in KINDS}
-        self._pending: Future | None = None
+        self._pending: deque[Future] = deque()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -56,8 +59,8 @@ class ShardWriter:
         with self._stack:
             if error is not None:
                 raise error
-            if self._pending is not None:
-                self._pending.result()
+            for written in self._pending:
+                written.result()
 
     def add(self, block: Block, hashes: np.ndarray, wanted: np.ndarray) -> None:
         """Append sequences of a block.
@@ -67,11 +70,11 @@ class ShardWriter:
             wanted: which of them are written, (sequences,), ``bool``.
 
         Raises:
-            ValueError: a token of the block before is no residue.
+            ValueError: a token of a block before is no residue.
         """
-        if self._pending is not None:
-            self._pending.result()
-        self._pending = self._pool.submit(self._write_block, block, hashes, wanted)
+        if len(self._pending) == MOST_PENDING:
+            self._pending.popleft().result()
+        self._pending.append(self._pool.submit(self._write_block, block, hashes, wanted))
 
     def _write_block(self, block: Block, hashes: np.ndarray, wanted: np.ndarray) -> None:
         block = block.take(wanted)
