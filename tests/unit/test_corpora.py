@@ -31,7 +31,7 @@ from pfamformer.sequences.alphabet import decode, encode
 from pfamformer.sequences.blocks import blocks_of, drawn
 from pfamformer.sequences.fasta_blocks import fasta_blocks
 from pfamformer.sequences.hashing import hashes_of
-from pfamformer.sequences.shards import MappedShard, TokenShards, write_index
+from pfamformer.sequences.shards import MOST_PENDING, MappedShard, TokenShards, write_index
 from pfamformer.tables import write_table
 from token_shards import write_shard
 
@@ -242,7 +242,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path, stream):
         write_protein_shard(tmp_path, str(copies), fasta_blocks(path, 1 << 18), select, 0.01)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.1 * peaks[0]
+    # How many blocks wait to be written is chance, but few can; the files differ by 11 MB.
+    assert peaks[1] < peaks[0] + MOST_PENDING * (1 << 19)
 
 
 def test_homologues_of_held_out_domains_leave_a_corpus_and_the_certificate_agrees(tmp_path, stream):
