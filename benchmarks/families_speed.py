@@ -2,16 +2,18 @@
 
 python benchmarks/families_speed.py --results results/demo
 
-The classifier (head `dropout`), the network of chained motifs and the tagger with its decoding,
+The classifier (head `dropout`), the network of chained motifs and both taggers with their decoding,
 beside PyHMMER's hmmsearch with default filters. Profiles of the finished project are repeated under
 new names until there are enough families. Networks have random weights: their speed does not depend
-on them. The chained motifs grow with the number of families as profiles do.
+on them; that of the tagger of chains does, so it has the profiles' scores, and what chance finds is
+fitted to the same proteins. The chained motifs grow with the number of families as profiles do.
 """
 
 from collections.abc import Callable, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from pyhmmer.plan7 import HMM
@@ -20,17 +22,22 @@ from common import compare, in_turn, parser, write
 from pfamformer.config import FinetuneSettings, NetworkSettings, TaggerSettings
 from pfamformer.methods.decoding import Grammar
 from pfamformer.methods.network import log_probabilities
+from pfamformer.methods.priors import log_odds
 from pfamformer.methods.profile_hmm import read_profiles, search
 from pfamformer.methods.tagging import calls
 from pfamformer.model.chain import windows_of
+from pfamformer.model.chain_tagger import ChainTagger
 from pfamformer.model.classifier import Classifier
 from pfamformer.model.tagger import Tagger
-from pfamformer.sequences.alphabet import encode
+from pfamformer.sequences.alphabet import STANDARD, encode
 from pfamformer.tables import read_table
 from pfamformer.training.batches import InMemory, read_in_order
+from pfamformer.training.chain_tagging import fit_chance
 from pfamformer.training.device import number_format
 
 FAMILIES = (100, 1000, 20_000)
+# The tagger of chains holds the responses of all windows: 20,000 families would take tens of GB.
+MOST_TAGGED = 1000
 # The demo's network.
 NETWORK = NetworkSettings(layers=4, width=128, heads=2, feed_forward=512)
 SHARED = {"epochs": 1, "tokens_per_batch": 2048, "max_length": 512, "learning_rate": 0.001}
@@ -64,6 +71,7 @@ def main() -> None:
         rows.append(compare(f"classify {len(domains)} domains, {count} families", seconds, **facts))
         ways = {
             "tagger": lambda count=count: tag(count, slices),
+            **chain_taggers(hmms, slices),
             "pyhmmer": lambda hmms=hmms: search(hmms, slices, arguments.threads, False),
         }
         seconds = in_turn(arguments.repeats, **ways)
@@ -111,6 +119,25 @@ def tag(families: int, slices: pd.DataFrame) -> pd.DataFrame:
     names = [str(number) for number in range(families)]
     dtype = number_format("auto", torch.device("cpu"))
     return calls(model, batches, slices, names, GRAMMAR, "tagger", dtype)
+
+
+def chain_taggers(hmms: Sequence[HMM], slices: pd.DataFrame) -> dict[str, Callable[[], object]]:
+    """The tagger of chained motifs of these profiles, where they fit in memory."""
+    if len(hmms) > MOST_TAGGED:
+        return {}
+    settings = TaggerSettings(kind="tagger", encoder={"kind": "chain", "kernel": 10}, **SHARED)
+    names = [hmm.name for hmm in hmms]
+    windows = windows_of({hmm.name: hmm.M for hmm in hmms}, names, settings.encoder.kernel)
+    model = ChainTagger(settings, windows).eval()
+    even = np.full(len(STANDARD), 1 / len(STANDARD))
+    model.encoder.start_from({hmm.name: log_odds(hmm, even) for hmm in hmms}, names)
+    rows = InMemory([encode(s) for s in slices["sequence"]])
+    batches = list(read_in_order(rows, settings.tokens_per_batch, int(rows.lengths.max())))
+    order = np.concatenate([batch.rows for batch in batches]).argsort()
+    with torch.inference_mode():
+        best_BC = torch.cat([model.best(batch.inputs) for batch in batches])
+    fit_chance(model, best_BC.numpy()[order], rows.lengths, {})
+    return {"chain tagger": lambda: calls(model, batches, slices, names, None, "tagger")}
 
 
 if __name__ == "__main__":
