@@ -41,11 +41,14 @@ METHODS = {
     "ProtCNN": "finetune/protcnn",
     "motif chain CNN": "finetune/chain",
     "motif chain CNN + pHMM, fitted on dev": "combinations/chain_and_profiles",
+    "motif chain CNN + ProtCNN, fitted on dev": "combinations/chain_and_protcnn",
 }
 NETWORK, BOTH = "motif chain CNN", "motif chain CNN + pHMM, fitted on dev"
+NETWORKS = "motif chain CNN + ProtCNN, fitted on dev"
 PHMM, NEIGHBOUR = "top-pick pHMM, both passes", "MMseqs2 neighbour, -s 7.5"
 PAIRS = [
     (NETWORK, NEIGHBOUR), (NETWORK, "ProtCNN"), (NETWORK, PHMM), (BOTH, PHMM), (BOTH, NETWORK),
+    (NETWORKS, PHMM), (NETWORKS, NETWORK),
 ]  # fmt: skip
 # Whose settings, size, time and learning curve are kept.
 RUNS = ("protcnn", "chain")
@@ -108,7 +111,10 @@ def compute(methods: dict[str, str], arguments: argparse.Namespace) -> str:
 
 def about(folder: Path, split: pd.DataFrame) -> dict:
     """The split, the runs with their seeds and times, and the fitted weights."""
-    fitted = json.loads((folder / "combinations/chain_and_profiles/combination.json").read_text())
+    fitted = {
+        path.parent.name: json.loads(path.read_text())
+        for path in sorted(folder.glob("combinations/*/combination.json"))
+    }
     runs = {}
     for run in RUNS:
         if not (folder / f"finetune/{run}/summary.json").exists():
@@ -123,7 +129,10 @@ def about(folder: Path, split: pd.DataFrame) -> dict:
         "split": totals,
         "certificate": json.loads((folder / "splits/clustered/leakage.json").read_text()),
         "runs": runs,
-        "fitted": {k: fitted[k] for k in ("weights", "loss", "loss_alone", "domains")},
+        "fitted": {
+            name: {k: found[k] for k in ("weights", "loss", "loss_alone", "domains")}
+            for name, found in fitted.items()
+        },
     }
 
 
