@@ -212,3 +212,12 @@ def test_calls_on_random_proteins_are_few_and_weak(trained, stream):
     shuffled = [encode(random_sequence(stream, 200)) for _ in range(20)]
     found = list(chain_tagging.decoded(model, [collate(shuffled, np.arange(20))]))
     assert len(found) < 5 and all(domain.score < usual for _, domain, _ in found)
+
+
+def test_families_too_small_to_teach_leave_a_tagger_that_calls_next_to_nothing(tmp_path):
+    table, domains, families = data_set(np.random.default_rng(8))
+    few = [AlignedFamily(f.family, f.proteins[:1], f.rows[:1]) for f in families]
+    train_tagger(SETTINGS, None, table, domains, tmp_path / "state", tmp_path, 1, "chain", few)
+    found = pd.read_parquet(tmp_path / "calls.parquet")
+    assert (found["score"] < 0.9).all()
+    assert (tmp_path / "metrics.tsv").exists()

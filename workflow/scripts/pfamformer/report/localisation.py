@@ -296,7 +296,16 @@ def _paragraph(table: pd.DataFrame, settings: EvaluationSettings) -> str:
         text
         + f"The best tagger ({best['run']}) reaches {best['f1_at_50']:.1f} %, {verdict}; fitted "
         "thresholds give the best F1 on development proteins among those that allow "
-        f"{100 * settings.false_discovery_rate:g} % false calls, estimated on shuffled ones; on "
-        f"real ones {100 - best['dev_precision']:.0f} % of the tagger's calls and "
-        f"{100 - profile['dev_precision']:.0f} % of the profile HMM's are wrong there."
+        f"{100 * settings.false_discovery_rate:g} % false calls, estimated on shuffled ones."
+        + _wrong_on_dev(best["dev_precision"], profile["dev_precision"])
+    )
+
+
+def _wrong_on_dev(tagger: float, profile: float) -> str:
+    """Shares of wrong calls (from precisions in per cent), where both call anything there."""
+    if not (np.isfinite(tagger) and np.isfinite(profile)):
+        return ""
+    return (
+        f" On real development proteins {100 - tagger:.0f} % of the tagger's calls and "
+        f"{100 - profile:.0f} % of the profile HMM's are wrong at these."
     )

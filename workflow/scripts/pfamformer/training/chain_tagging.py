@@ -20,7 +20,7 @@ from pfamformer.methods.chain_tagging import Chains, Segments, View, chains_of, 
 from pfamformer.methods.family_halves import AlignedFamily, all_profiles
 from pfamformer.methods.priors import log_odds
 from pfamformer.model.chain import windows_of
-from pfamformer.model.chain_tagger import BY_CHANCE, ChainTagger
+from pfamformer.model.chain_tagger import BY_CHANCE, EVIDENCE, ChainTagger
 from pfamformer.model.heads.chain import LEAST_SPREAD
 from pfamformer.sequences.alphabet import INDEX, STANDARD, encode
 from pfamformer.tables import SCHEMAS
@@ -249,10 +249,13 @@ def fit_judge(
                 evidence.append(found.evidence[i])
                 right.append(_nearest(found, i, truth)[0] >= RIGHT)
     device = model.location.device
-    x_NE = torch.tensor(np.array(evidence), dtype=torch.float32, device=device)
+    if not any(right):
+        log.warning("no segment to learn from is right: the tagger will call next to nothing")
+    x_NE = torch.tensor(np.array(evidence).reshape(-1, EVIDENCE), dtype=torch.float32).to(device)
     y_N = torch.tensor(right, dtype=torch.float32, device=device)
     log.info("%d segments, %d of them right", len(y_N), int(y_N.sum()))
-    losses = [loss for judge in model.judges for loss in _logistic(judge, x_NE, y_N)]
+    judges = model.judges if len(y_N) else ()
+    losses = [loss for judge in judges for loss in _logistic(judge, x_NE, y_N)] or [(0.0, 0.0)]
     columns = SCHEMAS["metrics"].names
     rows = [
         {"step": i, "part": "train", "tokens": residues, "loss": loss, "accuracy": accuracy}
