@@ -3,13 +3,13 @@
 python benchmarks/annotate.py --results results/demo
 """
 
-import functools
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
-from common import ROOT, compare, in_turn, parser, write
+from common import ROOT, compare, parser, write
 from pfamformer.sequences.fasta import read_fasta, write_fasta
 
 #: Files that are longer by this factor must not need more memory.
@@ -43,45 +43,49 @@ def main() -> None:
             "profiles": annotation.press(),
             "threads": arguments.threads,
         }
-        hmmscan = functools.partial(annotation.hmmscan, "query")
-        seconds = in_turn(
-            arguments.repeats,
-            profiles=lambda: annotation.scan("query"),
-            networks=lambda: annotation.read("query"),
-            pages=lambda: annotation.join("query"),
-            hmmscan=hmmscan,
-        )
-        alone = {"pfamformer": seconds["profiles"], "hmmscan": seconds["hmmscan"]}
-        steps = (seconds[step] for step in ("profiles", "networks", "pages"))
-        whole = {"pfamformer": [sum(turn) for turn in zip(*steps, strict=True)],
-                 "hmmscan": seconds["hmmscan"]}  # fmt: skip
+        steps = ("scan", "read", "join", "hmmscan")
+        costs = {step: [] for step in steps}
+        for _ in range(arguments.repeats):
+            for step in steps:
+                costs[step].append(getattr(annotation, step)("query"))
+        seconds = {step: [cost.seconds for cost in found] for step, found in costs.items()}
+        whole = [sum(turn) for turn in zip(*(seconds[s] for s in steps[:3]), strict=True)]
         rows = [
-            compare("profile HMMs alone", alone, **facts),
-            compare("with tagger, family network, GO network and pages", whole, **facts),
-            *_memory(annotation, {query: len(proteins) for query, proteins in sizes.items()}),
+            compare(
+                f"{title}, processor seconds",
+                {"pfamformer": ours, "hmmscan": seconds["hmmscan"]},
+                **facts,
+            )
+            for title, ours in (
+                ("profile HMMs alone", seconds["scan"]),
+                ("with tagger, family network, GO network and pages", whole),
+            )
         ]
+        for step in steps[:3]:
+            peak = {
+                facts["proteins"]: max(cost.memory for cost in costs[step]),
+                len(sizes["longer"]): getattr(annotation, step)("longer").memory,
+            }
+            small, large = peak.values()
+            print(f"peak memory of {step}, MB, by proteins: {peak}, ratio={large / small:.2f}",
+                  flush=True)  # fmt: skip
+            rows.append({"comparison": f"peak memory of {step}, MB, by proteins", **peak,
+                         "ratio": large / small})  # fmt: skip
     if not arguments.quick:
         write("annotate", rows, ("pyhmmer", "hmmer", "torch"))
 
 
-def _memory(annotation: "Annotation", proteins: dict[str, int]) -> list[dict]:
-    rows = []
-    for step in ("scan", "read", "join"):
-        peak = {query: getattr(annotation, step)(query) for query in proteins}
-        ratio = peak["longer"] / peak["query"]
-        print(
-            f"memory of {step}: {peak['query']} MB for {proteins['query']} proteins, "
-            f"{peak['longer']} MB for {proteins['longer']}, ratio={ratio:.2f}", flush=True,
-        )  # fmt: skip
-        rows.append({"comparison": f"peak memory of {step}, MB", "proteins": proteins,
-                     "peak_memory_mb": peak, "ratio": ratio})  # fmt: skip
-    return rows
+class Cost(NamedTuple):
+    """Processor seconds, which other work on the machine hardly changes, and peak memory in MB."""
+
+    seconds: float
+    memory: int
 
 
 class Annotation:
     """The steps of the workflow's annotation as command lines, and hmmscan.
 
-    Each returns its peak memory in MB; the start of Python is included.
+    Each returns its cost; the start of Python is included.
     """
 
     def __init__(self, folder: Path, model: Path, threads: int) -> None:
@@ -94,14 +98,14 @@ class Annotation:
         self._run([_program("hmmpress"), self.profiles])
         return self.profiles.read_text().count("\n//")
 
-    def hmmscan(self, query: str) -> int:
+    def hmmscan(self, query: str) -> Cost:
         """The program, with as many threads."""
         return self._run(
             [_program("hmmscan"), "--cpu", "0" if self.threads == "1" else self.threads, "--noali",
              "-E", "0.001", "--domtblout", "out.txt", self.profiles, f"{query}.fasta"]
         )  # fmt: skip
 
-    def scan(self, query: str) -> int:
+    def scan(self, query: str) -> Cost:
         """Profile HMMs."""
         return self._script(
             "scan_query", "--query", f"{query}.fasta", "--profiles", self.profiles,
@@ -110,7 +114,7 @@ class Annotation:
             "--summary", f"{query}.json",
         )  # fmt: skip
 
-    def read(self, query: str) -> int:
+    def read(self, query: str) -> Cost:
         """Tagger, family network and GO network."""
         return self._script(
             "read_query", "--query", f"{query}.fasta", "--model", self.model,
@@ -118,7 +122,7 @@ class Annotation:
             "--threads", self.threads, *self._calls(query),
         )  # fmt: skip
 
-    def join(self, query: str) -> int:
+    def join(self, query: str) -> Cost:
         """Tables, GFF3 and page."""
         calls = dict(zip(*[iter(self._calls(query))] * 2, strict=True))
         return self._script(
@@ -138,20 +142,22 @@ class Annotation:
             for word in (f"--{method}", f"{query}.{method}.parquet")
         ]
 
-    def _script(self, name: str, *words: object) -> int:
+    def _script(self, name: str, *words: object) -> Cost:
         return self._run([sys.executable, ROOT / f"workflow/scripts/{name}.py", *words])
 
-    def _run(self, command: list) -> int:
+    def _run(self, command: list) -> Cost:
         measured = (
             "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, "
             "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); "
-            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
+            "used = resource.getrusage(resource.RUSAGE_CHILDREN); "
+            "print(used.ru_utime + used.ru_stime, used.ru_maxrss // 1024)"
         )
         ended = subprocess.run(
             [sys.executable, "-c", measured, *map(str, command)],
             cwd=self.folder, check=True, capture_output=True, text=True,
         )  # fmt: skip
-        return int(ended.stdout)
+        seconds, memory = ended.stdout.split()
+        return Cost(float(seconds), int(memory))
 
 
 def _program(name: str) -> Path:
