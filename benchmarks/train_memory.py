@@ -65,8 +65,8 @@ def main() -> None:
             how = "recomputed" if checkpointing else "kept"
             print(f"{size}, activations {how}: MB by length {found}, ratio={ratio:.2f}", flush=True)
             rows.append({"size": size, "activations": how, "tokens": TOKENS, "peak_mb": found})
-    if not arguments.quick:
-        write("train_memory", rows, ("torch",))
+            if not arguments.quick:
+                write("train_memory", rows, ("torch",))
 
 
 if __name__ == "__main__":
