@@ -175,7 +175,7 @@ def test_a_comparison_reads_runs_seeds_other_projects_and_cost(tmp_path, stream)
     assert rows.loc["more", "accuracy_sd"] == pytest.approx(expected)
     assert rows.loc["more", "delta_low"] > 0
     assert rows.loc["two/same", "delta"] == 0 and rows.loc["two/same", "paired"] == "yes"
-    assert "weights untrained" in rows.loc["two/same", "differs"]
+    assert rows.loc["two/same", "differs"] == "weights untrained"
     assert rows.loc["two/same", "pretraining_hours"] == 0
     assert math.isnan(rows.loc["two/same", "perplexity"])
     assert rows.loc["three/far", "paired"] == "no"

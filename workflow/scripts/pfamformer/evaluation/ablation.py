@@ -237,8 +237,17 @@ def _row(
 
 
 def differences(one: Mapping[str, str], base: Mapping[str, str]) -> str:
-    """Settings that differ from the base run's, as ``key value``."""
-    keys = [k for k in {**base, **one} if one.get(k) != base.get(k)]
+    """Settings that differ from the base run's, as ``key value``.
+
+    Where only one of them starts from a trained network, that is said by ``weights`` or by the
+    encoder, not by every setting of its pretraining.
+    """
+    keys = [
+        k
+        for k in {**base, **one}
+        if one.get(k) != base.get(k)
+        and not (k.startswith("start.") and (k not in one or k not in base))
+    ]
     return ", ".join(f"{k.replace('.', ' ')} {one.get(k, 'none')}" for k in sorted(keys))
 
 
