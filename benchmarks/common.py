@@ -7,12 +7,15 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow/scripts"))
@@ -25,6 +28,20 @@ def parser(description: str) -> argparse.ArgumentParser:
     made.add_argument("--quick", action="store_true", help="small sizes; no result is written")
     made.add_argument("--repeats", type=int, default=3, help="runs of each; medians are compared")
     return made
+
+
+def make_files(
+    files: Iterable[Path], configuration: str, settings: Mapping[str, Any], only_plan: bool
+) -> None:
+    """Let the workflow make these files, or plan to, with settings over a configuration file."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as overlay:
+        json.dump(settings, overlay)  # JSON is YAML
+        overlay.flush()
+        command = [
+            sys.executable, "-m", "snakemake", *(path.relative_to(ROOT) for path in files),
+            "--cores", "1", *["--dry-run"] * only_plan, "--configfile", configuration, overlay.name,
+        ]  # fmt: skip
+        subprocess.run(command, cwd=ROOT, check=True)
 
 
 def in_turn(repeats: int, **ways: Callable[[], object]) -> dict[str, list[float]]:

@@ -17,9 +17,6 @@ searched again, drawn at random; the share of right ones among them stands for a
 
 import json
 import os
-import subprocess
-import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -27,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from common import RESULTS as BENCHMARKS
-from common import ROOT, parser, write
+from common import ROOT, make_files, parser, write
 from pfamformer.config import EvaluationSettings
 from pfamformer.methods import FOLD_METHODS, NEIGHBOURS, REFERENCE
 from pfamformer.methods.outputs import best_of
@@ -105,15 +102,7 @@ def run_workflow(files, only_plan):
     """Make these files, or plan to."""
     data = Path(os.environ["PFAMFORMER_TEST_DATA"]) / "remote_homology" / "tape_partial.tsv.gz"
     tasks = {"files": {"remote_homology": {"format": "tape_tsv", "path": str(data)}}}
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as overlay:
-        json.dump(SETTINGS | {"tasks": tasks}, overlay)  # JSON is YAML
-        overlay.flush()
-        command = [
-            sys.executable, "-m", "snakemake", *(path.relative_to(ROOT) for path in files),
-            "--cores", "1", *["--dry-run"] * only_plan,
-            "--configfile", "config/remote_homology.yaml", overlay.name,
-        ]  # fmt: skip
-        subprocess.run(command, cwd=ROOT, check=True)
+    make_files(files, "config/remote_homology.yaml", SETTINGS | {"tasks": tasks}, only_plan)
 
 
 def profile_rows(domains, training, holdout, most):

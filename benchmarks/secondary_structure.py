@@ -8,11 +8,7 @@ window around each (scikit-learn, stochastic gradients of the logistic loss), as
 the eighties read proteins. --quick only plans.
 """
 
-import json
 import os
-import subprocess
-import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -20,7 +16,7 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import SGDClassifier
 
-from common import ROOT, parser, write
+from common import ROOT, make_files, parser, write
 from pfamformer.config import EvaluationSettings
 from pfamformer.evaluation.tasks import COLUMNS, evaluate
 from pfamformer.sequences.alphabet import PAD, TOKENS, encode
@@ -96,15 +92,8 @@ def run_workflow(files, only_plan):
     """Make these files, or plan to."""
     folder = Path(os.environ["PFAMFORMER_TEST_DATA"]) / "secondary_structure"
     task = {"format": "flip", "path": str(folder)}
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as overlay:
-        json.dump({"tasks": {"files": {"secondary_structure": task}}}, overlay)  # JSON is YAML
-        overlay.flush()
-        command = [
-            sys.executable, "-m", "snakemake", *(path.relative_to(ROOT) for path in files),
-            "--cores", "1", *["--dry-run"] * only_plan,
-            "--configfile", "config/secondary_structure.yaml", overlay.name,
-        ]  # fmt: skip
-        subprocess.run(command, cwd=ROOT, check=True)
+    settings = {"tasks": {"files": {"secondary_structure": task}}}
+    make_files(files, "config/secondary_structure.yaml", settings, only_plan)
 
 
 if __name__ == "__main__":

@@ -31,9 +31,8 @@ from pfamformer.training.objectives import (
     TokenRegulariser,
     WithRegulariser,
 )
-from pfamformer.training.results import digest_of_ids, finish, summary_of
+from pfamformer.training.results import digest_of_ids, finish, save_trained, summary_of
 from pfamformer.training.starts import Trained
-from pfamformer.training.state import save_weights
 
 
 def finetune(
@@ -104,13 +103,8 @@ def finetune(
     if not team.leads:
         return
     seconds = time.monotonic() - started
-    about = {
-        "network": start and start.settings.network.model_dump(),
-        "run": settings.model_dump(),
-        "families": families,
-        "windows": windows,
-    }
-    save_weights(output / "weights.safetensors", model, about)
+    about = {"families": families, "windows": windows}
+    save_trained(output, model, settings, start, about)
     scores = {
         part: long_scores(
             parts[part],

@@ -12,12 +12,13 @@ import torch
 from torch import nn
 
 from pfamformer.command import atomic_path
-from pfamformer.config import TrainingSettings
+from pfamformer.config import TaskSettings, TrainingSettings
 from pfamformer.tables import write_table
 from pfamformer.training.device import number_format
 from pfamformer.training.distributed import Team
 from pfamformer.training.metrics import Metrics
-from pfamformer.training.state import StateFolder
+from pfamformer.training.starts import Trained
+from pfamformer.training.state import StateFolder, save_weights
 
 
 def digest_of_ids(ids: Iterable[str]) -> str:
@@ -47,6 +48,21 @@ def summary_of(
         "residues_read": metrics.tokens,
         "seconds_of_last_start": round(seconds, 1),
     }
+
+
+def save_trained(
+    output: Path, model: nn.Module, settings: TaskSettings, start: Trained | None, about: dict
+) -> None:
+    """Write ``weights.safetensors`` of a network that learnt a task, with all that rebuilds it.
+
+    Args:
+        about: what this kind of task needs besides the run's settings and its start's network.
+    """
+    shared = {
+        "network": start and start.settings.network.model_dump(),
+        "run": settings.model_dump(),
+    }
+    save_weights(output / "weights.safetensors", model, shared | about)
 
 
 def finish(output: Path, metrics: Metrics, summary: dict[str, Any], state: StateFolder) -> None:

@@ -30,9 +30,8 @@ from pfamformer.training.distributed import join_team
 from pfamformer.training.heads import fit
 from pfamformer.training.objectives import Outcome
 from pfamformer.training.objectives.base import rows_at
-from pfamformer.training.results import digest_of_ids, finish, summary_of
+from pfamformer.training.results import digest_of_ids, finish, save_trained, summary_of
 from pfamformer.training.starts import Trained
-from pfamformer.training.state import save_weights
 
 #: Label of positions that are not residues.
 IGNORED = -1
@@ -161,13 +160,8 @@ def train_tagger(
         return
     seconds = time.monotonic() - started
     grammar = rows.grammar()
-    about = {
-        "network": start and start.settings.network.model_dump(),
-        "run": settings.model_dump(),
-        "families": families,
-        "grammar": vars(grammar),
-    }
-    save_weights(output / "weights.safetensors", model, about)
+    about = {"families": families, "grammar": vars(grammar)}
+    save_trained(output, model, settings, start, about)
     _call(model, settings, table, families, grammar, output, run, device)
     summary = summary_of(model, settings, metrics, team, threads, seconds)
     finish(output, metrics, summary | {"families": len(families)}, state)
@@ -188,14 +182,8 @@ def _fit_chains(
     training = table[table["part"] == "train"]
     model, families, metrics = fit_chain_tagger(settings, aligned, training, domains, device)
     seconds = time.monotonic() - started
-    about = {
-        "network": None,
-        "run": settings.model_dump(),
-        "families": families,
-        "grammar": None,
-        "windows": model.encoder.windows,
-    }
-    save_weights(output / "weights.safetensors", model, about)
+    about = {"families": families, "grammar": None, "windows": model.encoder.windows}
+    save_trained(output, model, settings, None, about)
     _call(model, settings, table, families, None, output, run, device)
     write_table(metrics, "metrics", output / "metrics.tsv")
     summary = {

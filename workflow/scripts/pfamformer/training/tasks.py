@@ -22,9 +22,8 @@ from pfamformer.training.device import autocast, hash_of, prepare_device
 from pfamformer.training.distributed import join_team
 from pfamformer.training.heads import fit
 from pfamformer.training.objectives.labels import UNKNOWN, States, Values
-from pfamformer.training.results import digest_of_ids, finish, summary_of
+from pfamformer.training.results import digest_of_ids, finish, save_trained, summary_of
 from pfamformer.training.starts import Trained
-from pfamformer.training.state import save_weights
 
 #: Label of a residue of which nothing is known, in the ``task`` table.
 UNLABELLED = "-"
@@ -132,12 +131,7 @@ def train_task(
     if not team.leads:
         return
     seconds = time.monotonic() - started
-    about = {
-        "network": start and start.settings.network.model_dump(),
-        "run": settings.model_dump(),
-        **task.about,
-    }
-    save_weights(output / "weights.safetensors", model, about)
+    save_trained(output, model, settings, start, task.about)
     held_out = table[table["part"] != "train"].reset_index(drop=True)
     write_table(_answers(model, task, held_out, settings), "task", output / "answers.parquet")
     summary = summary_of(model, settings, metrics, team, threads, seconds)

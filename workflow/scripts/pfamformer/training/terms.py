@@ -21,9 +21,8 @@ from pfamformer.training.device import hash_of, prepare_device
 from pfamformer.training.distributed import join_team
 from pfamformer.training.heads import fit
 from pfamformer.training.objectives.terms import Terms
-from pfamformer.training.results import digest_of_ids, finish, summary_of
+from pfamformer.training.results import digest_of_ids, finish, save_trained, summary_of
 from pfamformer.training.starts import Trained
-from pfamformer.training.state import save_weights
 
 
 def train_terms(
@@ -55,13 +54,8 @@ def train_terms(
     if not team.leads:
         return
     seconds = time.monotonic() - started
-    about = {
-        "network": start and start.settings.network.model_dump(),
-        "run": settings.model_dump(),
-        "terms": conditions.terms,
-        "conditions": conditions.pairs.tolist(),
-    }
-    save_weights(output / "weights.safetensors", model, about)
+    about = {"terms": conditions.terms, "conditions": conditions.pairs.tolist()}
+    save_trained(output, model, settings, start, about)
     held_out = task.proteins[task.proteins["protein"].isin(task.held_out)].reset_index(drop=True)
     closure = sparse(conditions.closure).to(device)
     with TableWriter("calls", output / "calls.parquet") as writer:
