@@ -1,8 +1,10 @@
 # One evaluator for every method: predictions in, tables out.
 
-# Networks of table 3: on the clustered split, trained on all families.
+# Networks of table 3: on the clustered split, trained on all families, with a token per residue.
 COMPARED = [
-    name for name, run in FINETUNE.items() if not PROJECT.leaks(name) and not run.new_families
+    name
+    for name, run in FINETUNE.items()
+    if not PROJECT.only_compared(name) and not run.new_families
 ]
 EMBEDDED = PROJECT.embedded()
 COMBINATIONS = PROJECT.combinations

@@ -2,8 +2,9 @@
 
 LOCALISATION = f"{RESULTS}/localisation"
 ITEMS.extend(f"{RESULTS}/tables/{name}.json" for name in ("table_2", "localisation"))
-# Networks that table 2 reads: those that know nothing of the clustered split's held-out domains.
-READ = [name for name in FINETUNE if not PROJECT.leaks(name)]
+# Networks that table 2 reads: those that know nothing of the clustered split's held-out domains and
+# have a token per residue.
+READ = [name for name in FINETUNE if not PROJECT.only_compared(name)]
 
 
 rule localisation_data:

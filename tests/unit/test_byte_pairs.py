@@ -16,9 +16,12 @@ from pfamformer.errors import InputError
 from pfamformer.sequences.alphabet import TOKENS, encode
 from pfamformer.sequences.byte_pairs import BytePairs, learn
 from pfamformer.sequences.shards import write_index
+from pfamformer.tables import read_table
+from pfamformer.training.finetuning import finetune
 from pfamformer.training.pretraining import pretrain
+from pfamformer.training.starts import Trained
 from token_shards import write_shard
-from training_cases import NETWORK, pretraining
+from training_cases import NETWORK, finetuning, pretraining
 
 pytest.importorskip("tokenizers")
 
@@ -99,6 +102,34 @@ def test_pretraining_on_merged_tokens_learns(tmp_path, corpus, objective):
     assert metrics["tokens"].iloc[-1] % 41 == 0
 
 
+def test_families_are_learnt_from_merged_tokens(tmp_path, corpus, stream):
+    begun = pretraining(network=NETWORK.model_copy(update={"merges": 20}), steps=5)
+    pretrain(begun, corpus, tmp_path / "state", tmp_path / "out", threads=1)
+    start = Trained(begun, tmp_path / "out/weights.safetensors")
+    # Families that differ in the letters at hand, 20 domains each; every fourth is a test domain.
+    letters = {"PF1": "ACDEFGHIK", "PF2": "LMNPQRSTVWY"}
+    domains = pd.DataFrame(
+        {
+            "id": f"{family}/{number}", "family": family, "clan": "",
+            "sequence": "".join(stream.choice(list(letters[family]), 30)),
+        }
+        for family in letters for number in range(20)
+    )  # fmt: skip
+    part = ["test" if number % 4 == 0 else "train" for number in range(len(domains))]
+    finetune(
+        finetuning(epochs=10), start, domains, domains[["id"]].assign(part=part),
+        tmp_path / "state_2", tmp_path / "fine", 1, "words", 2,
+    )  # fmt: skip
+    found = read_table("predictions", tmp_path / "fine/predictions.parquet")
+    assert len(found) == 10 and (found["truth"] == found["predicted"]).all()
+    with safe_open(tmp_path / "fine/weights.safetensors", "pt") as file:
+        kept = json.loads(file.metadata()["about"])["merges"]
+    assert kept == [list(pair) for pair in start.merge().merges]
+    # Residues are counted, not tokens.
+    read = pd.read_csv(tmp_path / "fine/metrics.tsv", sep="\t")["tokens"].iloc[-1]
+    assert read == 10 * part.count("train") * 30
+
+
 def test_too_small_a_corpus_and_a_missing_library_are_one_clear_message(stream, monkeypatch):
     rows = [encode("MKTAYIAK"), encode("GGSTLLVV")]
     with pytest.raises(InputError, match=r"500 pairs are wanted, \d+ occur .*\. Lower it"):
@@ -113,8 +144,16 @@ def test_too_small_a_corpus_and_a_missing_library_are_one_clear_message(stream, 
     [
         ({"analysis": {"runs": ["pairs"]}}, "analysis.runs: 'pairs' reads merged tokens"),
         (
-            {"runs": {"classic": {"start_from": "pairs"}}},
+            {"runs": {"classic": {"start_from": "pairs", "weights": "untrained"}}},
             "runs.classic.start_from: 'pairs' reads merged tokens",
+        ),
+        (
+            {"runs": {"go_network": {"start_from": "pairs"}}},
+            "runs.go_network.start_from: 'pairs' reads merged tokens",
+        ),
+        (
+            {"runs": {"dropout": {"start_from": "pairs"}}, "evaluation": {"embed": ["dropout"]}},
+            "evaluation.embed: 'dropout' reads merged tokens",
         ),
         (
             {"runs": {"pairs": {"objective": "replaced"}}},
@@ -131,7 +170,8 @@ def test_what_needs_residues_says_so(change, message):
     raw = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     raw["runs"]["pairs"] = {"kind": "pretrain", "network": {"merges": 50}}
     assert resolve(raw).runs["pairs"].network.merges == 50
-    raw.setdefault("analysis", {}).update(change.get("analysis", {}))
+    for section in ("analysis", "evaluation"):
+        raw.setdefault(section, {}).update(change.get(section, {}))
     for name, settings in change.get("runs", {}).items():
         raw["runs"].setdefault(name, {}).update(settings)
     with pytest.raises(InputError) as error:

@@ -336,8 +336,8 @@ class NetworkSettings(Settings):
     shared_layers: bool = setting("One block's weights for all layers (ALBERT)", default=False)
     merges: int = setting(
         "Pairs of residues, or of what was merged before, that become one token (BPE), learnt from "
-        "the corpus; 0: a token per residue. Only pretraining reads such tokens: what starts from "
-        "the network or looks into it needs residues",
+        "the corpus; 0: a token per residue. Families can be learnt from such a network, for an "
+        "ablation; whatever else starts from it or looks into it needs residues",
         "tokens", 0, ge=0, le=65_000,
     )  # fmt: skip
     embedding_width: int | None = setting(
@@ -988,6 +988,20 @@ class Project(Settings):
             pretrained and self.leaks(run.start_from)
         )
 
+    def merges(self, name: str) -> bool:
+        """Whether a run reads tokens of several residues."""
+        run = self.runs[name]
+        if run.kind == "pretrain":
+            return run.network.merges > 0
+        return run.start_from in self.runs_of("pretrain") and self.merges(run.start_from)
+
+    def only_compared(self, name: str) -> bool:
+        """Whether ablations alone show a fine-tuning run.
+
+        It knows held-out domains, or has no token per residue, which all else asks for.
+        """
+        return self.leaks(name) or self.merges(name)
+
     def replicates(self, name: str) -> list[str]:
         """The runs behind a name: itself, or its repetitions with other seeds; none if unknown."""
         return [name] if name in self.runs else [r for r in self.runs if group_of(r) == name]
@@ -1211,6 +1225,19 @@ def _go_problems(go: GoSettings, sources: SourcesSettings) -> list[str]:
     return []
 
 
+def _reads_merged(run: Run) -> bool:
+    """Whether a run can do with tokens of several residues.
+
+    It learns families of whole sequences, and starts from weights that come with the tokens.
+    """
+    return (
+        isinstance(run, FinetuneSettings)
+        and run.weights == "pretrained"
+        and not run.mlm_weight
+        and not run.new_families
+    )
+
+
 def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
     """Conditions between settings."""
     problems = []
@@ -1259,17 +1286,16 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
                 f"runs.{name}.start_from: must be one of the pretraining runs "
                 f"{', '.join(pretraining) or '(there is none)'} (got {run.start_from!r})"
             )
-    merged = [name for name, run in pretraining.items() if run.network.merges]
     problems += [
         f"runs.{name}.start_from: {run.start_from!r} reads merged tokens (network.merges); this "
         "run needs a token per residue"
         for name, run in project.runs.items()
-        if getattr(run, "start_from", None) in merged
+        if run.kind != "pretrain" and project.merges(name) and not _reads_merged(run)
     ]
     problems += [
         f"analysis.runs: {name!r} reads merged tokens (network.merges); analyses look at residues"
         for name in project.analysis.runs
-        if name in merged
+        if name in pretraining and project.merges(name)
     ]
     problems += [
         f"runs.{name}.start_from: {run.start_from!r} has read held-out domains; only fine-tuning "
@@ -1296,9 +1322,9 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
         if not project.replicates(name) and not _given(name, given_runs):
             problems.append(f"evaluation.embed: {name!r} is no fine-tuning run")
         problems += [
-            f"evaluation.embed: {run!r} knows held-out domains"
+            f"evaluation.embed: {run!r} {_why_only_compared(project, run)}"
             for run in project.replicates(name)
-            if project.runs[run].kind == "finetune" and project.leaks(run)
+            if project.runs[run].kind == "finetune" and project.only_compared(run)
         ]
     for name in project.combinations:
         problems += _combination_problems(name, project, given_runs)
@@ -1370,6 +1396,11 @@ def _given(name: str, given_runs: Mapping[str, Any]) -> bool:
     return any(name in (given, group_of(given)) for given in given_runs)
 
 
+def _why_only_compared(project: Project, run: str) -> str:
+    leaks = project.leaks(run) or not project.merges(run)
+    return "knows held-out domains" if leaks else "reads merged tokens (network.merges)"
+
+
 def _combination_problems(
     name: str, project: Project, given_runs: Mapping[str, Any]
 ) -> Iterator[str]:
@@ -1379,7 +1410,7 @@ def _combination_problems(
     networks = {
         run
         for run, settings in project.runs_of("finetune").items()
-        if not project.leaks(run) and not settings.new_families
+        if not project.only_compared(run) and not settings.new_families
     }
     known = networks | set(BASELINES) | set(project.embedded())
     for member in project.members(name):
@@ -1389,7 +1420,8 @@ def _combination_problems(
                 f"{guess(member, known)}"
             )
         elif member in project.runs and member not in networks:
-            yield f"combinations.{name}.members: {member!r} knows held-out domains"
+            why = _why_only_compared(project, member)
+            yield f"combinations.{name}.members: {member!r} {why}"
         elif member not in project.runs and project.combinations[name].rule != "fitted":
             yield f"combinations.{name}.rule: must be 'fitted' with {member!r}, which is no network"
 

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from pfamformer.config import FinetuneSettings, NetworkSettings
 from pfamformer.model.classifier import Classifier
 from pfamformer.sequences.alphabet import encode
-from pfamformer.training.batches import InMemory, read_in_order
+from pfamformer.training.batches import InMemory, Merge, read_in_order
 from pfamformer.training.device import autocast
 from pfamformer.training.evaluate import predict
 
@@ -37,12 +37,19 @@ def method_name(settings: FinetuneSettings) -> str:
 
 
 def log_probabilities(
-    model: Classifier, settings: FinetuneSettings, sequences: Sequence[str]
+    model: Classifier,
+    settings: FinetuneSettings,
+    sequences: Sequence[str],
+    merge: Merge | None = None,
 ) -> np.ndarray:
-    """Log-probability (nats) of every family, shape (sequences, families)."""
+    """Log-probability (nats) of every family, shape (sequences, families).
+
+    Args:
+        merge: joins residues into the tokens that the network reads.
+    """
     rows = InMemory([encode(s) for s in sequences])
     found: np.ndarray | None = None
-    for batch, probabilities in predict(model, rows, settings):
+    for batch, probabilities in predict(model, rows, settings, merge):
         if found is None:
             found = np.zeros((len(rows), probabilities.shape[1]), dtype=np.float32)
         found[batch.rows] = np.log(np.maximum(probabilities.numpy(), SMALLEST))

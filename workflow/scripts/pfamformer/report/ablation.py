@@ -77,7 +77,8 @@ def describe(name: str, question: str, table: pd.DataFrame, confidence: float) -
         caption="Accuracy of family prediction, the base run in orange, and what training cost: "
         "hours of a GPU or of a processor core in training steps. Differences are in percentage "
         f"points with {100 * confidence:.0f} % intervals, bootstrapped over similarity components, "
-        "paired where both runs were judged on the same domains.",
+        "paired where both runs were judged on the same domains. Perplexities compare between runs "
+        "with the same objective and the same tokens only.",
         text=text,
         figure=f"{name}.svg",
         numbers=f"{name}.tsv",

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pfamformer.config import TrainingSettings
-from pfamformer.training.batches import Batch, Sequences, read_in_order
+from pfamformer.training.batches import Batch, Merge, Sequences, read_in_order
 from pfamformer.training.device import autocast, hash_of
 from pfamformer.training.metrics import Calibration
 from pfamformer.training.objectives import Objective
@@ -40,12 +40,16 @@ def evaluate(
 
 
 def predict(
-    model: nn.Module, sequences: Sequences, settings: TrainingSettings
+    model: nn.Module,
+    sequences: Sequences,
+    settings: TrainingSettings,
+    merge: Merge | None = None,
 ) -> Iterator[tuple[Batch, torch.Tensor]]:
     """Yield batches with their class probabilities (B, classes), float32, on the CPU."""
     device = next(model.parameters()).device
     model.eval()
     with torch.inference_mode(), autocast(settings.precision, device):
-        for batch in read_in_order(sequences, settings.tokens_per_batch, settings.max_length):
+        budget, longest = settings.tokens_per_batch, settings.max_length
+        for batch in read_in_order(sequences, budget, longest, merge):
             logits = model(batch.tokens).float()
             yield batch, logits.softmax(-1).cpu()

@@ -99,16 +99,18 @@ def finetune(
         )
     else:
         task = _task(settings, truth)
-    metrics = learn(model, task, sequences, settings, state, team)
+    merge = start and start.merge()
+    metrics = learn(model, task, sequences, settings, state, team, merge=merge)
     if not team.leads:
         return
     seconds = time.monotonic() - started
     about = {"families": families, "windows": windows}
+    about |= {"merges": merge.merges} if merge else {}
     save_trained(output, model, settings, start, about)
     scores = {
         part: long_scores(
             parts[part],
-            log_probabilities(model, settings, parts[part]["sequence"].tolist()),
+            log_probabilities(model, settings, parts[part]["sequence"].tolist(), merge),
             families,
             candidates,
         )

@@ -11,7 +11,7 @@ from torch import nn
 from pfamformer.command import log
 from pfamformer.config import TaskSettings
 from pfamformer.sequences.alphabet import encode
-from pfamformer.training.batches import BatchPlan, InMemory
+from pfamformer.training.batches import BatchPlan, InMemory, Merge
 from pfamformer.training.distributed import Team
 from pfamformer.training.loop import train
 from pfamformer.training.metrics import Metrics
@@ -88,8 +88,13 @@ def learn(
     team: Team,
     *,
     whole: bool = False,
+    merge: Merge | None = None,
 ) -> Metrics:
-    """Train for the run's epochs: the encoder at its own rate, all else at the full one."""
+    """Train for the run's epochs: the encoder at its own rate, all else at the full one.
+
+    Args:
+        merge: joins residues into tokens as they are read.
+    """
     longest = int(rows.lengths.max()) if whole else settings.max_length
     plan = BatchPlan(rows.lengths, settings.tokens_per_batch, longest, settings.seed)
     batches = sum(len(plan.epoch(epoch)) for epoch in range(settings.epochs))
@@ -100,5 +105,5 @@ def learn(
     return train(
         model, objective, rows, settings, steps=steps, plan=plan,
         optimizer=make_optimizer([part for part in parts if part[1]], settings),
-        state=state, team=team,
+        state=state, team=team, merge=merge,
     )  # fmt: skip

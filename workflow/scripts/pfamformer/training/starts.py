@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from pfamformer.config import PretrainSettings, TrainingSettings
 from pfamformer.model.encoder import Encoder, MaskedLanguageModel
+from pfamformer.sequences.byte_pairs import BytePairs
 from pfamformer.training.device import hash_of
 
 
@@ -23,6 +26,16 @@ class Trained:
 
     settings: PretrainSettings
     weights: Path | None
+
+    def merge(self) -> BytePairs | None:
+        """What joins residues into the tokens that it reads; None where it reads residues.
+
+        Only its trained weights know the pairs.
+        """
+        if not self.settings.network.merges:
+            return None
+        with safe_open(self.weights, "pt") as file:
+            return BytePairs(json.loads(file.metadata()["about"])["merges"])
 
     def model(self) -> MaskedLanguageModel:
         """The network with these weights."""
