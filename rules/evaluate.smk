@@ -8,6 +8,8 @@ COMPARED = [
 ]
 EMBEDDED = PROJECT.embedded()
 COMBINATIONS = PROJECT.combinations
+# Combinations that are networks of their own.
+CASCADES = [name for name, combination in COMBINATIONS.items() if combination.rule == "cascade"]
 
 
 JUDGED = [
@@ -57,7 +59,7 @@ rule combine:
     log:
         f"{LOGS}/combine/{{combination}}.log",
     wildcard_constraints:
-        combination=names(COMBINATIONS),
+        combination=names(set(COMBINATIONS) - set(CASCADES)),
     conda:
         "../envs/tables.yaml"
     threads: 1
@@ -77,6 +79,44 @@ rule combine:
         "python {input.code[0]} --domains {input.domains} --split {input.split}"
         " --members {params.members} --scores {input.scores} --units {params.units}"
         " --rule {params.rule} --run {wildcards.combination} --candidates {params.candidates}"
+        " --output {params.output} 2> {log}"
+
+
+rule cascade:
+    """Two networks as one: the first names a few families, the second chooses among these."""
+    input:
+        weights=lambda wildcards: expand(
+            f"{RESULTS}/finetune/{{run}}/weights.safetensors",
+            run=PROJECT.members(wildcards.cascade),
+        ),
+        domains=f"{RESULTS}/domains/domains.parquet",
+        split=f"{RESULTS}/splits/clustered/split.parquet",
+        code=code("cascade"),
+    output:
+        weights=f"{RESULTS}/combinations/{{cascade}}/weights.safetensors",
+        predictions=f"{RESULTS}/combinations/{{cascade}}/predictions.parquet",
+        scores=f"{RESULTS}/combinations/{{cascade}}/scores.parquet",
+        about=f"{RESULTS}/combinations/{{cascade}}/combination.json",
+    log:
+        f"{LOGS}/cascade/{{cascade}}.log",
+    wildcard_constraints:
+        cascade=names(CASCADES),
+    conda:
+        "../envs/torch.yaml"
+    threads: need("finetune", "threads")
+    resources:
+        mem_mb=need("finetune", "mem_mb"),
+        runtime=need("finetune", "runtime"),
+    params:
+        code=code_digest("cascade"),
+        members=lambda wildcards: PROJECT.members(wildcards.cascade),
+        shortlist=lambda wildcards: COMBINATIONS[wildcards.cascade].shortlist,
+        candidates=PROJECT.evaluation.candidates,
+        output=lambda wildcards, output: str(Path(output.weights).parent),
+    shell:
+        "python {input.code[0]} --domains {input.domains} --split {input.split}"
+        " --members {params.members} --weights {input.weights} --shortlist {params.shortlist}"
+        " --run {wildcards.cascade} --candidates {params.candidates} --threads {threads}"
         " --output {params.output} 2> {log}"
 
 

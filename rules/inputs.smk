@@ -103,8 +103,8 @@ def model_files(wildcards):
         "split": f"{RESULTS}/splits/clustered/split.parquet",
     }
     if COMPARED:
-        files["weights"] = expand(f"{RESULTS}/finetune/{{run}}/weights.safetensors", run=COMPARED)
-        files["scores"] = expand(f"{RESULTS}/finetune/{{run}}/scores.parquet", run=COMPARED)
+        for key, name in (("weights", "weights.safetensors"), ("scores", "scores.parquet")):
+            files[key] = [f"{folder_of(network)}/{name}" for network in [*COMPARED, *CASCADES]]
     if TAGGER:
         files["tagger"] = f"{RESULTS}/tagger/{TAGGER}/weights.safetensors"
         files["tagger_calls"] = f"{RESULTS}/tagger/{TAGGER}/calls.parquet"
@@ -124,7 +124,11 @@ def model_files(wildcards):
 
 def model_options(wildcards, input):
     """The options that tell the script of rule model its files."""
-    words = [("runs", " ".join(COMPARED)), ("tagger_run", TAGGER), ("term_network_run", LEADING)]
+    words = [
+        ("runs", " ".join([*COMPARED, *CASCADES])),
+        ("tagger_run", TAGGER),
+        ("term_network_run", LEADING),
+    ]
     words += [(key, input[key]) for key in model_files(wildcards)]
     return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in words if value)
 

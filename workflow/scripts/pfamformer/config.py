@@ -754,11 +754,17 @@ class CombinationSettings(Settings):
         "run (<run>_per_family, <run>_per_instance); a run with seeds is all its repetitions",
         "methods", min_length=1,
     )  # fmt: skip
-    rule: Literal["probability", "log_probability", "fitted"] = setting(
+    rule: Literal["probability", "log_probability", "fitted", "cascade"] = setting(
         "Mean of probabilities, mean of their logarithms, or one weight per member fitted on the "
-        "development part; searches take part only in 'fitted'",
+        "development part; searches take part only in 'fitted'. 'cascade': one network of two, "
+        "with weights to annotate with: the first names a few families, the second, of encoder "
+        "'chain', scores only these",
         default="probability",
     )
+    shortlist: int = setting(
+        "Families that the first network of a cascade names of each sequence", "families", 32,
+        ge=2, le=100_000,
+    )  # fmt: skip
 
 
 class EvaluationSettings(Settings):
@@ -1424,6 +1430,16 @@ def _combination_problems(
             yield f"combinations.{name}.members: {member!r} {why}"
         elif member not in project.runs and project.combinations[name].rule != "fitted":
             yield f"combinations.{name}.rule: must be 'fitted' with {member!r}, which is no network"
+    if project.combinations[name].rule == "cascade":
+        chains = [
+            member in networks and project.runs[member].head == "chain"
+            for member in project.members(name)
+        ]
+        if chains != [False, True]:
+            yield (
+                f"combinations.{name}.members: a cascade is two runs without repetitions, the "
+                "second of encoder 'chain'"
+            )
 
 
 def _is_broken(name: str | None, given_runs: Mapping[str, Any], project: Project) -> bool:

@@ -5,17 +5,14 @@ Each reader takes a block of proteins and says what it calls, in the order of th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import safe_open
 
 from pfamformer.annotation.model import Model
 from pfamformer.annotation.query import Record
@@ -24,7 +21,7 @@ from pfamformer.config import TaggerSettings
 from pfamformer.evaluation.probability_curve import Curve
 from pfamformer.methods import TAGGER, term_network
 from pfamformer.methods.decoding import Grammar
-from pfamformer.methods.network import load_classifier, log_probabilities
+from pfamformer.methods.network import description, load_classifier, log_probabilities
 from pfamformer.methods.tagging import decoded, load_tagger
 from pfamformer.model.terms import sparse
 from pfamformer.sequences.alphabet import encode
@@ -55,12 +52,6 @@ class Called:
 def curve_of(given: dict[str, Any] | None) -> Curve | None:
     """A curve as ``model.json`` holds it."""
     return Curve(**given) if given else None
-
-
-def metadata(path: Path) -> dict[str, Any]:
-    """What a weights file says about itself."""
-    with safe_open(path, "pt") as file:
-        return json.loads(file.metadata()["about"])
 
 
 class TaggerReader:
@@ -140,7 +131,7 @@ class TermReader:
     def __init__(self, model: Model, device: torch.device) -> None:
         path = model.path("term_network")
         self.network, self.settings = term_network.load(path, device)
-        about = metadata(path)
+        about = description(path)
         conditions = Conditions(tuple(about["terms"]), np.array(about["conditions"]).reshape(-1, 2))
         self.terms, self.closure = conditions.terms, sparse(conditions.closure).to(device)
         self.run: str = model.about["term_network"]["run"]

@@ -42,6 +42,8 @@ class Member:
 
 def method_name(rule: str, members: int) -> str:
     """How tables call a combination."""
+    if rule == "cascade":
+        return "cascade of two networks"
     return f"fitted sum of {members} methods" if rule == "fitted" else f"ensemble of {members}"
 
 
@@ -114,14 +116,20 @@ def fit(members: Sequence[Member], truth: Mapping[str, str]) -> Fit:
     candidates, right = candidates[usable].reset_index(drop=True), right[usable]
     X = np.stack([evidence(m, candidates) for m in members], axis=1)
     starts = np.flatnonzero(np.r_[True, candidates["id"].to_numpy()[1:] != candidates["id"][:-1]])
-    weights, loss = _maximise(X, right, starts)
-    alone = {m.name: _maximise(X[:, [i]], right, starts)[1] for i, m in enumerate(members)}
+    weights, loss = most_likely(X, right, starts)
+    alone = {m.name: most_likely(X[:, [i]], right, starts)[1] for i, m in enumerate(members)}
     names = [m.name for m in members]
     return Fit(dict(zip(names, weights.tolist(), strict=True)), loss, alone, len(starts))
 
 
-def _maximise(X: np.ndarray, right: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, float]:
-    """Weights and mean loss; ``starts`` are the first rows of each domain's candidates."""
+def most_likely(X: np.ndarray, right: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, float]:
+    """The weights of greatest likelihood, and the mean loss (nats) with them.
+
+    Args:
+        X: evidence, shape (candidates of all domains, members), nats.
+        right: which candidates are a domain's family: one of each domain.
+        starts: the first row of each domain's candidates.
+    """
     count = np.diff(np.r_[starts, len(X)])
 
     def objective(weights: np.ndarray) -> tuple[float, np.ndarray]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from pfamformer.config import FinetuneSettings, NetworkSettings
+from pfamformer.model.cascade import Cascade
 from pfamformer.model.classifier import Classifier
 from pfamformer.sequences.alphabet import encode
 from pfamformer.training.batches import InMemory, Merge, read_in_order
@@ -37,7 +41,7 @@ def method_name(settings: FinetuneSettings) -> str:
 
 
 def log_probabilities(
-    model: Classifier,
+    model: Classifier | Cascade,
     settings: FinetuneSettings,
     sequences: Sequence[str],
     merge: Merge | None = None,
@@ -71,15 +75,31 @@ def embeddings(model: Classifier, settings: FinetuneSettings, domains: pd.DataFr
     return np.zeros((0, 0), dtype=np.float16) if found is None else found
 
 
-def load_classifier(
-    path: str, device: torch.device
-) -> tuple[Classifier, FinetuneSettings, list[str]]:
-    """A fine-tuned network from its weights file: the network, its settings, its families."""
+def description(path: str | Path) -> dict[str, Any]:
+    """What a weights file says about itself."""
     with safe_open(path, "pt") as file:
-        about = json.loads((file.metadata() or {})["about"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return json.loads((file.metadata() or {})["about"])
+
+
+def load_classifier(
+    path: str | Path, device: torch.device
+) -> tuple[Classifier | Cascade, FinetuneSettings, list[str]]:
+    """A fine-tuned network, or a cascade of two, from its weights file.
+
+    Returns:
+        The network, its settings (a cascade's: those of its first network), its families.
+    """
+    about = description(path)
+    model = _built(about)
+    model.load_state_dict(load_file(path))
+    settings = FinetuneSettings.model_validate(about["run"])
+    return model.to(device).eval(), settings, about["families"]
+
+
+def _built(about: Mapping[str, Any]) -> Classifier | Cascade:
+    """The network that a description describes, with weights of no meaning."""
+    if "members" in about:
+        return Cascade(*map(_built, about["members"]), about["shortlist"])
     settings = FinetuneSettings.model_validate(about["run"])
     network = about["network"] and NetworkSettings.model_validate(about["network"])
-    model = Classifier(network, len(about["families"]), settings, windows=about.get("windows"))
-    model.load_state_dict(tensors)
-    return model.to(device).eval(), settings, about["families"]
+    return Classifier(network, len(about["families"]), settings, windows=about.get("windows"))

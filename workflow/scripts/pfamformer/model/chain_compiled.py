@@ -38,18 +38,18 @@ def best_of_all(
         counts: classes that have each place, falling.
         near, far, costs: see :func:`pfamformer.model.chain.best_chains`.
     """
-    kernel = filters_WAK.shape[2]
-    around = (kernel - 1) // 2, kernel // 2
-    padded = [np.pad(x, around, constant_values=filters_WAK.shape[1]) for x in letters]
-    ends = np.cumsum([len(x) for x in padded])
-    offsets = np.concatenate([[0], np.cumsum(counts)])
-    flat, costs = np.concatenate(padded), costs.astype(np.float32)
+    flat, ends = _joined(letters, filters_WAK)
+    offsets, costs = np.cumsum(counts) - counts, costs.astype(np.float32)
     out = np.empty((len(letters), counts[0]), np.float32)
 
     def block(first: int) -> None:
         widths = np.minimum(counts - first, BLOCK)
         widths = widths[widths > 0]
-        tables = _tables(filters_WAK, offsets[: len(widths)] + first, widths)
+        filters = [
+            np.arange(start + first, start + first + width)
+            for start, width in zip(offsets, widths, strict=False)
+        ]
+        tables = _tables(filters_WAK, filters)
         _best(flat, ends, tables, widths, near, far, costs, out[:, first : first + widths[0]])
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
@@ -57,12 +57,61 @@ def best_of_all(
     return out
 
 
-def _tables(filters_WAK: np.ndarray, starts: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    """What each window of a block adds for each residue, (places, kernel, residues + 1, BLOCK)."""
+def best_of_few(
+    letters: list[np.ndarray],
+    ranks_BK: np.ndarray,
+    filters_WAK: np.ndarray,
+    counts: np.ndarray,
+    near: int,
+    far: int,
+    costs: np.ndarray,
+) -> np.ndarray:
+    """The same for a few classes of each sequence, (sequences, K): time does not grow with all.
+
+    Args:
+        ranks_BK: the classes of each sequence, as their rank among those with most windows first.
+    """
+    offsets, costs = np.cumsum(counts) - counts, costs.astype(np.float32)
+    out = np.empty(ranks_BK.shape, np.float32)
+
+    def sequence(row: int) -> None:
+        flat, ends = _joined(letters[row : row + 1], filters_WAK)
+        order = np.argsort(ranks_BK[row])
+        for start in range(0, len(order), BLOCK):
+            chosen = order[start : start + BLOCK]
+            ranks = ranks_BK[row, chosen]
+            widths = np.searchsorted(ranks, counts[counts > ranks[0]])
+            filters = [
+                offset + ranks[:width] for offset, width in zip(offsets, widths, strict=False)
+            ]
+            best = np.empty((1, len(chosen)), np.float32)
+            tables = _tables(filters_WAK, filters)
+            _best(flat, ends, tables, widths, near, far, costs, best)
+            out[row, chosen] = best[0]
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        list(pool.map(sequence, range(len(letters))))
+    return out
+
+
+def _joined(letters: list[np.ndarray], filters_WAK: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sequences one after another, each with as much around it as a window needs; their ends."""
     _, residues, kernel = filters_WAK.shape
-    tables = np.zeros((len(starts), kernel, residues + 1, BLOCK), np.float32)
-    for table, start, width in zip(tables, starts, widths, strict=True):
-        table[:, :residues, :width] = filters_WAK[start : start + width].transpose(2, 1, 0)
+    around = (kernel - 1) // 2, kernel // 2
+    padded = [np.pad(x, around, constant_values=residues) for x in letters]
+    return np.concatenate(padded), np.cumsum([len(x) for x in padded])
+
+
+def _tables(filters_WAK: np.ndarray, filters: list[np.ndarray]) -> np.ndarray:
+    """What each window of a block adds for each residue, (places, kernel, residues + 1, BLOCK).
+
+    Args:
+        filters: rows of the filters that each place of the block has.
+    """
+    _, residues, kernel = filters_WAK.shape
+    tables = np.zeros((len(filters), kernel, residues + 1, BLOCK), np.float32)
+    for table, rows in zip(tables, filters, strict=True):
+        table[:, :residues, : len(rows)] = filters_WAK[rows].transpose(2, 1, 0)
     return tables
 
 

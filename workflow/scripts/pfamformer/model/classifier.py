@@ -125,11 +125,7 @@ class Classifier(nn.Module):
 
     def forward(self, tokens_BL: Tensor) -> Tensor:
         """Class logits (B, C) of padded tokens (B, L)."""
-        if (
-            isinstance(self.encoder, Chain)
-            and self.encoder.filters.weight.is_cpu
-            and not torch.is_grad_enabled()
-        ):
+        if isinstance(self.encoder, Chain) and self._may_be_compiled:
             return self.head.compiled(self.encoder, tokens_BL, residue_mask(tokens_BL))
         states, residue_BL = self._encode(tokens_BL)
         return self.head(self._read("head", states), residue_BL)
@@ -144,6 +140,9 @@ class Classifier(nn.Module):
         """Logits of a few classes of each sequence (B, K), for the encoder ``chain``."""
         device = next(self.parameters()).device
         tokens_BL, classes_BK = tokens_BL.to(device), classes_BK.to(device)
+        if self._may_be_compiled:
+            residue_BL = residue_mask(tokens_BL)
+            return self.head.compiled_few(self.encoder, tokens_BL, residue_BL, classes_BK)
         places, row_N = self.encoder.responses(tokens_BL, classes_BK)
         return self.head.few(places, row_N, residue_mask(tokens_BL), classes_BK)
 
@@ -157,6 +156,11 @@ class Classifier(nn.Module):
         """One vector per sequence (B, D): the mean of its residues' final embeddings."""
         states, residue_BL = self._encode(tokens_BL)
         return mean_over_residues(states[-1], residue_BL)
+
+    @property
+    def _may_be_compiled(self) -> bool:
+        """Whether a network of chains runs where its compiled form does, without gradients."""
+        return self.encoder.filters.weight.is_cpu and not torch.is_grad_enabled()
 
     def _encode(self, tokens_BL: Tensor) -> tuple[list[Tensor], Tensor]:
         """The states that heads read, the last one last, and where residues are."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pfamformer.config import FinetuneSettings
 from pfamformer.model.chain import FAR, NEAR, SKIP, Chain, best_chains
-from pfamformer.model.chain_compiled import best_of_all
+from pfamformer.model.chain_compiled import best_of_all, best_of_few
 from pfamformer.sequences.alphabet import PAD
 
 # A family's lengths are taken to spread at least so much (standard deviation of the logarithm):
@@ -53,17 +53,19 @@ class ChainHead(nn.Module):
     @torch.no_grad()
     def compiled(self, encoder: Chain, tokens_BL: Tensor, residue_BL: Tensor) -> Tensor:
         """The same class logits (B, C) from tokens, on a CPU, without gradients, and faster."""
-        letters = encoder.letter[tokens_BL].numpy()
-        present = (tokens_BL != PAD).numpy()
-        score_BC = best_of_all(
-            [row[there] for row, there in zip(letters, present, strict=True)],
-            encoder.filters.weight.numpy(),
-            np.array(encoder.places()),
-            *self.reach,
-            self.costs.numpy(),
-        )
+        score_BC = best_of_all(_letters(encoder, tokens_BL), *self._compiled(encoder))
         score_BC = torch.from_numpy(score_BC)[:, self.rank]
         return score_BC * self.factor.exp() + self._length(residue_BL)
+
+    @torch.no_grad()
+    def compiled_few(
+        self, encoder: Chain, tokens_BL: Tensor, residue_BL: Tensor, classes_BK: Tensor
+    ) -> Tensor:
+        """Logits of a few classes of each sequence (B, K), as :meth:`compiled`."""
+        ranks = self.rank[classes_BK].numpy()
+        score_BK = best_of_few(_letters(encoder, tokens_BL), ranks, *self._compiled(encoder))
+        length_BK = self._length(residue_BL).gather(1, classes_BK)
+        return torch.from_numpy(score_BK) * self.factor.exp() + length_BK
 
     def few(
         self, places: list[Tensor], row_N: Tensor, residue_BL: Tensor, classes_BK: Tensor
@@ -81,8 +83,19 @@ class ChainHead(nn.Module):
             self.length_mean[label] = float(logarithm.mean())
             self.length_spread[label] = 0.5 * math.log(logarithm.var() + LEAST_SPREAD**2)
 
+    def _compiled(self, encoder: Chain) -> tuple[np.ndarray, np.ndarray, int, int, np.ndarray]:
+        """What compiled chains read besides sequences."""
+        counts = np.array(encoder.places())
+        return encoder.filters.weight.numpy(), counts, *self.reach, self.costs.numpy()
+
     def _length(self, residue_BL: Tensor) -> Tensor:
         """What each class says of the sequences' lengths (B, C): log-likelihoods, nats."""
         length_B1 = residue_BL.sum(1, keepdim=True).clamp(min=1).float().log()
         away_BC = (length_B1 - self.length_mean) / self.length_spread.exp()
         return (-0.5 * away_BC**2 - self.length_spread).clamp(min=UNLIKELY)
+
+
+def _letters(encoder: Chain, tokens_BL: Tensor) -> list[np.ndarray]:
+    """Each sequence as rows of the filters, without padding."""
+    letters, present = encoder.letter[tokens_BL].numpy(), (tokens_BL != PAD).numpy()
+    return [row[there] for row, there in zip(letters, present, strict=True)]
