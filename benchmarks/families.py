@@ -8,7 +8,8 @@ labels favour profiles). Everything is made by the workflow's own rules, with
 config/own_families.yaml and benchmarks/families_SET.yaml over the common configuration; what is
 finished already is only read. All methods answer for the same test domains. The network `chain`
 starts from the profiles of the training part and is trained on training domains and on sequences
-drawn from these profiles; nothing of the test part reaches any training. Settings were chosen on
+drawn from these profiles; nothing of the test part reaches any training. The cascade is one network
+of two: ProtCNN names 32 families, the chain chooses among these. Settings were chosen on
 development parts.
 """
 
@@ -42,13 +43,16 @@ METHODS = {
     "motif chain CNN": "finetune/chain",
     "motif chain CNN + pHMM, fitted on dev": "combinations/chain_and_profiles",
     "motif chain CNN + ProtCNN, fitted on dev": "combinations/chain_and_protcnn",
+    "cascade of ProtCNN and motif chain CNN": "combinations/cascade",
 }
 NETWORK, BOTH = "motif chain CNN", "motif chain CNN + pHMM, fitted on dev"
 NETWORKS = "motif chain CNN + ProtCNN, fitted on dev"
+CASCADE = "cascade of ProtCNN and motif chain CNN"
 PHMM, NEIGHBOUR = "top-pick pHMM, both passes", "MMseqs2 neighbour, -s 7.5"
 PAIRS = [
     (NETWORK, NEIGHBOUR), (NETWORK, "ProtCNN"), (NETWORK, PHMM), (BOTH, PHMM), (BOTH, NETWORK),
-    (NETWORKS, PHMM), (NETWORKS, NETWORK),
+    (NETWORKS, PHMM), (NETWORKS, NETWORK), (CASCADE, PHMM), (CASCADE, NETWORK),
+    (CASCADE, NETWORKS), (CASCADE, NEIGHBOUR), (CASCADE, "ProtCNN"),
 ]  # fmt: skip
 # Whose settings, size, time and learning curve are kept.
 RUNS = ("protcnn", "chain")

@@ -2,11 +2,12 @@
 
 python benchmarks/families_speed.py --results results/demo
 
-The classifier (head `dropout`), the network of chained motifs and both taggers with their decoding,
-beside PyHMMER's hmmsearch with default filters. Profiles of the finished project are repeated under
-new names until there are enough families. Networks have random weights: their speed does not depend
-on them; that of the tagger of chains does, so it has the profiles' scores, and what chance finds is
-fitted to the same proteins. The chained motifs grow with the number of families as profiles do.
+The classifier (head `dropout`), the network of chained motifs, the cascade in which a ProtCNN names
+32 families for it, and both taggers with their decoding, beside PyHMMER's hmmsearch with default
+filters. Profiles of the finished project are repeated under new names until there are enough
+families. Networks have random weights: their speed does not depend on them; that of the tagger of
+chains does, so it has the profiles' scores, and what chance finds is fitted to the same proteins.
+The chained motifs alone grow with the number of families as profiles do.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from pfamformer.methods.network import log_probabilities
 from pfamformer.methods.priors import log_odds
 from pfamformer.methods.profile_hmm import read_profiles, search
 from pfamformer.methods.tagging import calls
+from pfamformer.model.cascade import Cascade
 from pfamformer.model.chain import windows_of
 from pfamformer.model.chain_tagger import ChainTagger
 from pfamformer.model.classifier import Classifier
@@ -40,6 +42,8 @@ FAMILIES = (100, 1000, 20_000)
 MOST_TAGGED = 1000
 # The demo's network.
 NETWORK = NetworkSettings(layers=4, width=128, heads=2, feed_forward=512)
+# As in benchmarks/families_280.yaml, and the default of a cascade.
+PROTCNN, SHORTLIST = {"kind": "protcnn", "filters": 256, "blocks": 3}, 32
 SHARED = {"epochs": 1, "tokens_per_batch": 2048, "max_length": 512, "learning_rate": 0.001}
 # Of annotations of human proteins; its values do not change the work.
 GRAMMAR = Grammar(enter=0.003, leave=0.01, adjoin=0.05)
@@ -104,6 +108,9 @@ def classifiers(hmms: Sequence[HMM], domains: pd.DataFrame) -> dict[str, Callabl
         "classifier": (Classifier(NETWORK, len(hmms), plain), plain),
         "chain": (Classifier(None, len(hmms), chain, windows=windows), chain),
     }
+    naming = FinetuneSettings(kind="finetune", head="pool_max", encoder=PROTCNN, **SHARED)
+    first = Classifier(None, len(hmms), naming)
+    ways["cascade"] = (Cascade(first, ways["chain"][0], SHORTLIST), naming)
     return {
         name: lambda model=model, settings=settings: log_probabilities(model, settings, sequences)
         for name, (model, settings) in ways.items()

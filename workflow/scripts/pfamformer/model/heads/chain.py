@@ -85,7 +85,7 @@ class ChainHead(nn.Module):
 
     def _compiled(self, encoder: Chain) -> tuple[np.ndarray, np.ndarray, int, int, np.ndarray]:
         """What compiled chains read besides sequences."""
-        counts = np.array(encoder.places())
+        counts = np.array(self.layout[0])
         return encoder.filters.weight.numpy(), counts, *self.reach, self.costs.numpy()
 
     def _length(self, residue_BL: Tensor) -> Tensor:
