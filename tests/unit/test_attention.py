@@ -102,6 +102,53 @@ def test_bfloat16_path_is_close_to_float32():
     assert (full - short).abs().max() < 0.05
 
 
+@pytest.mark.parametrize("learns", [False, True])
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("size", [0.1, 3.0, 300.0])
+def test_scores_of_any_size_agree_with_torch(size, causal, learns):
+    """Also where powers of scores would overflow, or all of a row's would vanish."""
+    torch.manual_seed(7)
+    lengths = [23, 23, 9]
+    layout = Layout.of(tokens_of(lengths), packed=True)
+    q, k, v = torch.randn(3, sum(lengths), 2, 8, dtype=torch.float64)
+    # The first sequence's scores lie around -size, its rows' largest far below zero.
+    q[:23, :, 0], k[:23, :, 0] = size, -size
+    given = [x.requires_grad_(learns) for x in (q * size, k, v)]
+    found = attend(*given, layout, Pattern(causal=causal))
+    parts = zip(*(x.split(lengths) for x in given), strict=True)
+    expected = torch.cat(
+        [
+            torch.nn.functional.scaled_dot_product_attention(
+                *(x.transpose(0, 1) for x in part), is_causal=causal
+            ).transpose(0, 1)
+            for part in parts
+        ]
+    )
+    # Scores of millions are known to some 1e-9.
+    close = {"rtol": 1e-6, "atol": 1e-7}
+    torch.testing.assert_close(found, expected, **close)
+    if learns:
+        weight = torch.randn_like(found)
+        one, other = (torch.autograd.grad((x * weight).sum(), given) for x in (found, expected))
+        torch.testing.assert_close(one, other, **close)
+
+
+def test_inference_in_bfloat16_is_close_to_float32(stream):
+    torch.manual_seed(3)
+    encoder = Encoder(NetworkSettings(layers=6, width=64, heads=4, feed_forward=256)).eval()
+    arrays = [encode(random_sequence(stream, n)) for n in (150, 90, 90, 31)]
+    tokens = collate(arrays, np.arange(4)).tokens
+    with torch.inference_mode():
+        full = encoder(tokens)
+        with torch.autocast("cpu", torch.bfloat16):
+            short = encoder(tokens)
+    present = tokens != PAD
+    error = (full - short)[present].norm(dim=-1) / full[present].norm(dim=-1)
+    # Eight bits of mantissa, and errors of twelve sublayers that add up as random ones do.
+    assert error.max() < 2**-8 * 12**0.5
+    assert error.mean() < 2**-8 * 3
+
+
 def test_weights_of_tokens_sum_to_one_and_padding_gets_nothing():
     torch.manual_seed(0)
     layout = Layout.of(tokens_of([9, 4]), packed=True)

@@ -6,6 +6,7 @@ of a head.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -112,7 +113,7 @@ def _weights(q_BHLD: Tensor, k_BHLD: Tensor, bias: Tensor | None) -> Tensor:
 def _by_sequence(
     q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, lengths: tuple[int, ...], causal: bool
 ) -> Tensor:
-    scale = q_THD.shape[-1] ** -0.5
+    scale = q_THD.shape[-1] ** -0.5 / math.log(2)  # powers of two
     spans = spans_of(lengths, q_THD.shape[1])
     q_HTD, k_HTD, v_HTD = (x.transpose(0, 1).contiguous() for x in (q_THD * scale, k_THD, v_THD))
     return SequenceAttention.apply(q_HTD, k_HTD, v_HTD, spans, causal).transpose(0, 1)

@@ -56,13 +56,18 @@ class Attention(nn.Module):
         return attention_weights(q_THD, k_THD, place.layout, place.pattern)
 
     def _project(self, x_TD: Tensor, place: Place) -> tuple[Tensor, Tensor, Tensor]:
-        qkv = self.query_key_value(x_TD).view(x_TD.shape[0], 3, self.heads, -1)
-        qk, v = qkv.split((2, 1), dim=1)
-        qk = qk.flatten(1, 2)
-        if place.rotary is not None:
-            qk = Rotate.apply(qk, *(angle.to(qk.dtype) for angle in place.rotary))
-        q_THD, k_THD = qk.chunk(2, dim=1)
-        return q_THD, k_THD, v.squeeze(1)
+        qkv = self.query_key_value(x_TD).view(x_TD.shape[0], 3 * self.heads, -1)
+        angles = () if place.rotary is None else [a.to(qkv.dtype) for a in place.rotary]
+        # Where attention wants heads first they are so already for the rotation: see Rotate.
+        swapped = place.layout.lengths is not None
+        if swapped:
+            qkv, *angles = (x.transpose(0, 1).contiguous() for x in (qkv, *angles))
+        axis = 0 if swapped else 1
+        qk, v = qkv.split((2 * self.heads, self.heads), dim=axis)
+        if angles:
+            qk = Rotate.apply(qk, *angles)
+        q, k = qk.chunk(2, dim=axis)
+        return tuple(x.transpose(0, 1) if swapped else x for x in (q, k, v))
 
 
 class FeedForward(nn.Module):

@@ -16,21 +16,28 @@ FARTHEST = 64
 
 
 def rotary_angles(positions_T: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """Cosine and sine of the rotary angles, each of shape (T, 1, width), float32."""
+    """Cosine and sine of the rotary angles, each of shape (T, 1, width), float32.
+
+    Sines of the first half are negative: they are factors of the second half.
+    """
     rates = 10000.0 ** (-torch.arange(0, width, 2, device=positions_T.device).float() / width)
     angles = positions_T[:, None].float() * rates
-    angles = torch.cat((angles, angles), dim=-1)[:, None]
-    return angles.cos(), angles.sin()
+    cos, sin = angles.cos(), angles.sin()
+    return torch.cat((cos, cos), dim=-1)[:, None], torch.cat((-sin, sin), dim=-1)[:, None]
 
 
 class Rotate(torch.autograd.Function):
-    """Turn each pair of coordinates (i, i + D/2) by its position's angle, in three passes."""
+    """Turn each pair of coordinates (i, i + D/2) by its position's angle, in three passes.
+
+    Axes may come in the order (T, H, D) or (H, T, D), the angles' accordingly; on CPUs the latter
+    is twice as fast, since angles of neighbouring rows are then read one after the other.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor) -> Tensor:
-        """The turned vectors, (T, H, D)."""
-        ctx.save_for_backward(cos_T1D, sin_T1D)
-        return _turn(x_THD, cos_T1D, sin_T1D, 1)
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """The turned vectors, of the same shape."""
+        ctx.save_for_backward(cos, sin)
+        return _turn(x, cos, sin, 1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
@@ -38,18 +45,15 @@ class Rotate(torch.autograd.Function):
         return _turn(gradients[0], *ctx.saved_tensors, -1), None, None
 
 
-def _turn(x_THD: Tensor, cos_T1D: Tensor, sin_T1D: Tensor, sign: int) -> Tensor:
-    half = x_THD.shape[-1] // 2
-    out = x_THD * cos_T1D
-    out[..., :half].addcmul_(x_THD[..., half:], sin_T1D[..., :half], value=-sign)
-    out[..., half:].addcmul_(x_THD[..., :half], sin_T1D[..., half:], value=sign)
-    return out
+def _turn(x: Tensor, cos: Tensor, sin: Tensor, sign: int) -> Tensor:
+    first, second = x.chunk(2, dim=-1)
+    return (x * cos).addcmul_(torch.cat((second, first), dim=-1), sin, value=sign)
 
 
 def sinusoids(positions_T: Tensor, width: int) -> Tensor:
     """Vectors to add to embeddings, (T, width), float32 (Vaswani et al. 2017, section 3.5)."""
     cos, sin = rotary_angles(positions_T, width)
-    return torch.cat((sin[:, 0, : width // 2], cos[:, 0, : width // 2]), dim=-1)
+    return torch.cat((sin[:, 0, width // 2 :], cos[:, 0, : width // 2]), dim=-1)
 
 
 class RelativeBias(nn.Module):

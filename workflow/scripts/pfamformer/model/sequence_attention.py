@@ -7,6 +7,7 @@ Axes: H heads, T rows of a packed batch, C sequences of equal length n, D dimens
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -62,17 +63,38 @@ def spans_of(lengths: Iterable[int], heads: int) -> list[Span]:
     return spans
 
 
-def _weights(q: Tensor, k: Tensor, causal: bool) -> Tensor:
+def _powers(q: Tensor, k: Tensor, causal: bool, near: bool) -> Tensor:
+    """2^(q·kᵀ), relative to the largest of each row unless all are ``near`` zero."""
     scores = torch.bmm(q, k.mT)
     if causal:
         n = scores.shape[-1]
         future = torch.ones(n, n, dtype=torch.bool).triu(1)
         scores.masked_fill_(future, -torch.inf)
-    return scores.softmax(-1)
+    if not near:
+        scores -= scores.amax(-1, keepdim=True)
+    return scores.exp2_()
+
+
+def _weights(q: Tensor, k: Tensor, causal: bool, near: bool) -> Tensor:
+    powers = _powers(q, k, causal, near)
+    return powers.mul_(powers.sum(-1, keepdim=True).reciprocal_())
+
+
+def _near_zero(q_HTD: Tensor, k_HTD: Tensor) -> bool:
+    """Whether no score can be so far from zero that a row's powers overflow, or all of them vanish.
+
+    By Cauchy and Schwarz; half the exponents leave as much room for sums of powers times values.
+    """
+    q, k = (torch.linalg.vector_norm(x, dim=-1).amax() for x in (q_HTD, k_HTD))
+    return float(q) * float(k) < math.log2(torch.finfo(q_HTD.dtype).max) / 2
 
 
 class SequenceAttention(torch.autograd.Function):
-    """Softmax(q·kᵀ)·v within each sequence, or its past; ``q`` comes scaled."""
+    """Softmax(q·kᵀ·ln 2)·v within each sequence, or its past; ``q`` comes scaled.
+
+    Powers of two, without a search for each row's largest score where none can be large, take half
+    the time of torch's softmax in bfloat16.
+    """
 
     @staticmethod
     def forward(
@@ -83,14 +105,21 @@ class SequenceAttention(torch.autograd.Function):
         learns = any(ctx.needs_input_grad)
         kept: dict[int, Tensor] = {}
         room = KEPT * q_HTD.shape[0] * q_HTD.shape[1] if learns else 0
+        near = _near_zero(q_HTD, k_HTD)
         for number, span in enumerate(spans):
             q, k, v = (span.read(x) for x in (q_HTD, k_HTD, v_HTD))
-            weights = _weights(q, k, causal)
+            if not learns:
+                powers = _powers(q, k, causal, near)
+                # Sums as a product: a column for each of v's, so that the division is elementwise.
+                sums = torch.bmm(powers, torch.ones_like(v))
+                span.write(out_HTD, torch.bmm(powers, v).div_(sums))
+                continue
+            weights = _weights(q, k, causal, near)
             span.write(out_HTD, torch.bmm(weights, v))
             if weights.numel() <= room:
                 kept[number] = weights
                 room -= weights.numel()
-        ctx.spans, ctx.causal, ctx.kept = spans, causal, tuple(kept)
+        ctx.spans, ctx.causal, ctx.near, ctx.kept = spans, causal, near, tuple(kept)
         # Not as an attribute: activation checkpointing drops what is saved here and nothing else.
         ctx.save_for_backward(q_HTD, k_HTD, v_HTD, *kept.values())
         return out_HTD
@@ -103,8 +132,9 @@ class SequenceAttention(torch.autograd.Function):
         found = tuple(torch.empty_like(x) for x in (q_HTD, k_HTD, v_HTD))
         for number, span in enumerate(ctx.spans):
             q, k, v, out = (span.read(x) for x in (q_HTD, k_HTD, v_HTD, gradients[0]))
-            weights = kept.pop(number) if number in kept else _weights(q, k, ctx.causal)
-            scores = torch._softmax_backward_data(torch.bmm(out, v.mT), weights, -1, weights.dtype)
+            weights = kept.pop(number) if number in kept else _weights(q, k, ctx.causal, ctx.near)
+            change = torch.bmm(out * math.log(2), v.mT)
+            scores = torch._softmax_backward_data(change, weights, -1, weights.dtype)
             parts = (torch.bmm(scores, k), torch.bmm(scores.mT, q), torch.bmm(weights.mT, out))
             for x_HTD, part in zip(found, parts, strict=True):
                 span.write(x_HTD, part)
