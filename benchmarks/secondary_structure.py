@@ -26,6 +26,8 @@ RESULTS = ROOT / "results/secondary_structure"
 TASK = RESULTS / "tasks/secondary_structure/task.parquet"
 # Residues on each side: 17 in all, as Qian and Sejnowski (1988) and most since.
 REACH = 8
+# What a quarter of an hour on one core allows.
+TRAINING = {"epochs": 3}
 # Training residues that the linear model learns from: more change nothing in its third digit.
 DRAWN = 400_000
 
@@ -48,7 +50,11 @@ def main() -> None:
     window = by_window(task)
     rows += judged("linear, window of 17", task, window, time.perf_counter() - started)
     counts = task["part"].value_counts().to_dict()
-    write("secondary_structure", [{"proteins": counts}, *rows], ("torch", "scikit-learn"))
+    write(
+        "secondary_structure",
+        [{"proteins": counts, "training": TRAINING}, *rows],
+        ("torch", "scikit-learn"),
+    )
 
 
 def judged(run, task, answers, seconds):
@@ -92,7 +98,7 @@ def run_workflow(files, only_plan):
     """Make these files, or plan to."""
     folder = Path(os.environ["PFAMFORMER_TEST_DATA"]) / "secondary_structure"
     task = {"format": "flip", "path": str(folder)}
-    settings = {"tasks": {"files": {"secondary_structure": task}}}
+    settings = {"tasks": {"files": {"secondary_structure": task}}, "defaults": {"task": TRAINING}}
     make_files(files, "config/secondary_structure.yaml", settings, only_plan)
 
 

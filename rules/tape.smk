@@ -1,4 +1,4 @@
-# TAPE's tasks with a state of every residue or a value of every protein.
+# TAPE's tasks with a state of every residue, contacts, or a value of every protein.
 
 TASK_RUNS = PROJECT.runs_of("task")
 
@@ -11,10 +11,14 @@ if TASK_RUNS:
             unpack(finetune_start),
             config=f"{RESULTS}/runs/{{run}}/config.json",
             task=lambda wildcards: (f"{RESULTS}/tasks/{TASK_RUNS[wildcards.run].task}/task.parquet"),
+            contacts=lambda wildcards: (
+                f"{RESULTS}/tasks/{TASK_RUNS[wildcards.run].task}/contacts.parquet"
+            ),
             code=code("task_network"),
         output:
             weights=f"{RESULTS}/tasks/runs/{{run}}/weights.safetensors",
             answers=f"{RESULTS}/tasks/runs/{{run}}/answers.parquet",
+            pairs=f"{RESULTS}/tasks/runs/{{run}}/pairs.parquet",
             metrics=f"{RESULTS}/tasks/runs/{{run}}/metrics.tsv",
             summary=f"{RESULTS}/tasks/runs/{{run}}/summary.json",
         log:
@@ -46,14 +50,16 @@ if TASK_RUNS:
             output=lambda wildcards, output: str(Path(output.weights).parent),
         shell:
             "{params.launch} {input.code[0]} --config {input.config} {params.start}"
-            " --task {input.task} --state {params.state} --output {params.output}"
+            " --task {input.task} --contacts {input.contacts} --state {params.state} --output {params.output}"
             " --threads {threads} 2> {log}"
 
     rule tape:
-        """Residues right and rank correlations of all runs on TAPE's tasks."""
+        """Residues right, precision of contacts and rank correlations of all runs on TAPE's tasks."""
         input:
             truth=[f"{RESULTS}/tasks/{run.task}/task.parquet" for run in TASK_RUNS.values()],
+            contacts=[f"{RESULTS}/tasks/{run.task}/contacts.parquet" for run in TASK_RUNS.values()],
             answers=expand(f"{RESULTS}/tasks/runs/{{run}}/answers.parquet", run=TASK_RUNS),
+            pairs=expand(f"{RESULTS}/tasks/runs/{{run}}/pairs.parquet", run=TASK_RUNS),
             code=code("tape"),
         output:
             table=report(
@@ -80,6 +86,7 @@ if TASK_RUNS:
             seed=PROJECT.seed,
         shell:
             "python {input.code[0]} --runs {params.runs} --tasks {params.tasks}"
-            " --truth {input.truth} --answers {input.answers} --bootstrap {params.bootstrap}"
+            " --truth {input.truth} --answers {input.answers} --contacts {input.contacts}"
+            " --pairs {input.pairs} --bootstrap {params.bootstrap}"
             " --confidence {params.confidence} --seed {params.seed} --table {output.table}"
             " --item {output.item} 2> {log}"

@@ -1,4 +1,4 @@
-"""Networks on tasks with a state of every residue or a value of every protein."""
+"""Networks on tasks with states of residues, contacts, or a value of every protein."""
 
 import numpy as np
 import pandas as pd
@@ -10,12 +10,14 @@ from sklearn.metrics import accuracy_score, log_loss, mean_squared_error
 from conftest import random_sequence
 from pfamformer.config import EvaluationSettings, TaskRunSettings
 from pfamformer.errors import InputError
-from pfamformer.evaluation.tasks import ACCURACY, COLUMNS, SPEARMAN, evaluate
+from pfamformer.evaluation.contacts import RANGES, SHARE, best_pairs, metric_of, precisions
+from pfamformer.evaluation.tasks import ACCURACY, COLUMNS, SPEARMAN, Touching, evaluate
 from pfamformer.report.items import cells
 from pfamformer.report.tape import describe
 from pfamformer.tables import read_table
 from pfamformer.training.batches import collate
 from pfamformer.training.objectives.labels import UNKNOWN, States, Values
+from pfamformer.training.objectives.pairs import Pairs
 from pfamformer.training.tasks import task_of, train_task
 
 SETTINGS = TaskRunSettings(
@@ -24,6 +26,7 @@ SETTINGS = TaskRunSettings(
     encoder={"kind": "resnet", "filters": 24, "kernel": 3, "blocks": 1},
 )  # fmt: skip
 JUDGED = EvaluationSettings(bootstrap=200)
+NO_CONTACTS = pd.DataFrame({"id": [], "first": [], "second": []})
 #: A residue's state, and every fifth residue of unknown state.
 STATE = {letter: "HEC"[i % 3] for i, letter in enumerate("ACDEFGHIKLMNPQRSTVWY")}
 
@@ -79,8 +82,8 @@ def test_the_loss_of_values_is_the_squared_error_of_scikit_learn(stream):
     assert outcome.loss.item() == pytest.approx(expected, rel=1e-6)
 
 
-def trained(table, folder):
-    train_task(SETTINGS, None, table, "t", folder / "state", folder, 1)
+def trained(table, folder, contacts=NO_CONTACTS):
+    train_task(SETTINGS, None, table, contacts, "t", folder / "state", folder, 1)
     return read_table("task", folder / "answers.parquet")
 
 
@@ -136,12 +139,93 @@ def test_rank_correlations_are_those_of_scipy(stream):
 def test_a_table_of_another_kind_is_refused(stream):
     table = table_of(stream)
     with pytest.raises(InputError, match="neither a value nor a state of every residue"):
-        task_of(table.assign(label="fold"), "t")
+        task_of(table.assign(label="fold"), NO_CONTACTS, "t")
     with pytest.raises(InputError, match="no row in part train"):
-        task_of(table[:0], "t")
+        task_of(table[:0], NO_CONTACTS, "t")
     answers = table[table["part"] == "dev"]
     with pytest.raises(InputError, match="not those of the held-out rows"):
         evaluate(table, answers, JUDGED, 1)
+
+
+def bridged(stream, rows, length):
+    """Proteins whose cysteines touch each other, every seventh residue unseen, and the contacts."""
+    task, contacts = [], []
+    for i in range(rows):
+        part = "train" if i < rows - 10 else "test"
+        sequence = "".join(stream.choice(list("ACDE"), length, p=[0.4, 0.1, 0.3, 0.2]))
+        label = "".join("-" if j % 7 == 6 else "+" for j in range(length))
+        task.append((f"{part}/{i}", sequence, label, np.nan, part))
+        bridges = [j + 1 for j in range(length) if sequence[j] == "C" and label[j] == "+"]
+        contacts += [(f"{part}/{i}", a, b) for a in bridges for b in bridges if a < b]
+    columns = ["id", "sequence", "label", "value", "part"]
+    return pd.DataFrame(task, columns=columns), pd.DataFrame(contacts, columns=NO_CONTACTS.columns)
+
+
+def test_contacts_are_learnt_and_ranked(stream, tmp_path):
+    table, contacts = bridged(stream, 60, 60)
+    answers = trained(table, tmp_path, contacts)
+    pairs = read_table("pairs", tmp_path / "pairs.parquet")
+    found = evaluate(table, answers, JUDGED, 1, Touching(contacts, pairs))
+    assert [row[2] for row in found] == [metric_of(words) for words in RANGES]
+    seen = table.set_index("id")["label"]
+    assert all(
+        seen[p.id][p.first - 1] == seen[p.id][p.second - 1] == "+" for p in pairs.itertuples()
+    )
+    # A protein may have fewer contacts than the L/5 pairs that are judged.
+    far = contacts[contacts["second"] - contacts["first"] >= 12].groupby("id").size()
+    ids = table.loc[table["part"] == "test", "id"]
+    best = np.mean([min(1, far.get(name, 0) / 12) for name in ids])
+    _, proteins, _, value, low, high, chance = found[0]
+    assert proteins == 10 and low <= value <= high and chance < 5
+    assert value == pytest.approx(100 * best, abs=5)
+
+
+def test_precision_is_that_of_a_loop_over_pairs(stream):
+    names, length = ["a", "b", "c"], [61, 30, 11]
+    seen = [stream.random(n) < 0.9 for n in length]
+    scores = [(s := stream.normal(size=(n, n)).round(1)) + s.T for n in length]
+    touch = [stream.random((n, n)) < 0.3 for n in length]
+    task = pd.DataFrame({"id": names, "sequence": ["A" * n for n in length],
+                         "label": ["".join("-+"[int(x)] for x in s) for s in seen]})  # fmt: skip
+    contacts = pd.DataFrame(
+        [(n, i + 1, j + 1) for n, t, s in zip(names, touch, seen, strict=True)
+         for i in range(len(s)) for j in range(i + 1, len(s)) if t[i, j] and s[i] and s[j]],
+        columns=NO_CONTACTS.columns,
+    )  # fmt: skip
+    kept = [best_pairs(*both).assign(id=n) for n, *both in zip(names, scores, seen, strict=True)]
+    found = {w: precisions(task, pd.concat(kept), contacts, w) for w in RANGES}
+    for words, (near, far) in RANGES.items():
+        for number, n in enumerate(length):
+            candidates = [
+                (-scores[number][i, j], i, j) for i in range(n) for j in range(i + near, n)
+                if (far is None or j - i <= far) and seen[number][i] and seen[number][j]
+            ]  # fmt: skip
+            best = sorted(candidates)[: max(1, n // SHARE)]
+            right = [touch[number][i, j] for _, i, j in best]
+            expected = sum(right) / len(right) if right else np.nan
+            assert found[words][number] == pytest.approx(expected, nan_ok=True), (words, n)
+
+
+def test_the_loss_of_contacts_is_the_log_loss_of_scikit_learn(stream):
+    seen = [np.ones(12, bool), stream.random(20) < 0.8]
+    contacts = [np.array([(0, 7), (1, 3)]), np.array([(2, 19)])]
+    batch = collate([np.full(20, 5), np.full(12, 5)], np.array([1, 0]))
+    objective = Pairs(seen, contacts)
+    model = Said(torch.from_numpy(stream.normal(size=(2, 22, 22)))).eval()
+    prepared = objective.prepare(batch, torch.Generator())
+    outcome = objective(model, prepared)
+    truth, said = [], []
+    for b, row in enumerate((1, 0)):
+        touching = set(map(tuple, contacts[row].tolist()))
+        for i in range(len(seen[row])):
+            for j in range(i + 6, len(seen[row])):
+                if seen[row][i] and seen[row][j]:
+                    truth.append((i, j) in touching)
+                    said.append(model.logits[b, i + 1, j + 1].sigmoid().item())
+    assert prepared.total == int(outcome.targets) == len(truth)
+    expected = log_loss(truth, said, labels=[False, True], normalize=False)
+    assert outcome.loss.item() == pytest.approx(expected, rel=1e-6)
+    assert int(outcome.right) == sum((np.array(said) > 0.5) == truth)
 
 
 def test_the_item_names_the_best_run_beside_the_commonest_state():

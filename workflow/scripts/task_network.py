@@ -1,4 +1,4 @@
-"""Train a network on a task with states of residues or values of proteins, and answer its rest."""
+"""Train a network on states of residues, contacts or values of proteins, and answer the rest."""
 
 from pfamformer.command import run
 from pfamformer.config import TaskRunSettings
@@ -11,12 +11,14 @@ def main() -> None:
     """Parse, train, predict, write."""
     parser = task_parser(__doc__, "task")
     parser.add_argument("--task", required=True, help="task.parquet")
+    parser.add_argument("--contacts", required=True, help="contacts.parquet of the task")
     arguments = parser.parse_args()
     settings, start = run_of(parser, arguments, TaskRunSettings)
     train_task(
         settings,
         start,
         read_table("task", arguments.task),
+        read_table("contacts", arguments.contacts),
         arguments.task,
         arguments.state,
         arguments.output,

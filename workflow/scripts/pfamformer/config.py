@@ -686,12 +686,13 @@ class FoldSettings(FinetuneSettings):
 
 
 class TaskRunSettings(HeadSettings):
-    """A network on one of TAPE's other tasks: a state of every residue, or a value of a protein."""
+    """A network on one of TAPE's other tasks: states of residues, contacts, values of proteins."""
 
     kind: Literal["task"] = setting("What this run is")
     task: Name = setting(
-        "A task of tasks.tape or tasks.files: secondary_structure (states), fluorescence or "
-        "stability (values). The head reads whole proteins: states have a linear one per residue"
+        "A task of tasks.tape or tasks.files: secondary_structure (states), proteinnet (contacts), "
+        "fluorescence or stability (values). The head reads whole proteins: states have a linear "
+        "one per residue, contacts a symmetric one per pair"
     )
 
 

@@ -91,6 +91,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("id", _TEXT), ("sequence", _TEXT), ("label", _TEXT), ("value", _REAL), ("part", _TEXT),
         ],
         "contacts": [("id", _TEXT), ("first", _WHOLE), ("second", _WHOLE)],
+        "pairs": [("id", _TEXT), ("first", _WHOLE), ("second", _WHOLE), ("score", _REAL)],
         "metrics": [
             ("step", _WHOLE), ("part", _TEXT), ("tokens", pa.int64()), ("loss", _REAL),
             ("accuracy", _REAL), ("calibration_error", _REAL), ("tokens_per_second", _REAL),

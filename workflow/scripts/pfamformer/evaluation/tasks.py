@@ -1,8 +1,9 @@
-"""TAPE's metrics: residues with the right state, rank correlation of values; with intervals."""
+"""TAPE's metrics with intervals: residues right, precision of contacts, rank correlation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,18 +11,29 @@ from scipy.stats import rankdata
 
 from pfamformer.config import EvaluationSettings
 from pfamformer.errors import InputError
+from pfamformer.evaluation.contacts import RANGES, by_chance, mean_precision, metric_of, precisions
 from pfamformer.evaluation.intervals import Interval, bootstrap_ratio, percentile_interval
 
 COLUMNS = ["task", "run", "part", "rows", "metric", "value", "value_low", "value_high", "baseline"]
 ACCURACY, SPEARMAN = "residues right, %", "Spearman's ρ"
 
 
-def evaluate(
-    truth: pd.DataFrame, answers: pd.DataFrame, settings: EvaluationSettings, seed: int
-) -> list[list]:
-    """One row for each held-out part: ``part`` … ``baseline`` of :data:`COLUMNS`.
+@dataclass(frozen=True)
+class Touching:
+    """True contacts, and the pairs of residues that a network scores best."""
 
-    The baseline is the commonest state of the training residues; values have none (0 by chance).
+    contacts: pd.DataFrame
+    pairs: pd.DataFrame
+
+
+def evaluate(
+    truth: pd.DataFrame, answers: pd.DataFrame, settings: EvaluationSettings, seed: int,
+    touching: Touching | None = None,
+) -> list[list]:  # fmt: skip
+    """One row for each held-out part, of contacts also for each range: ``part`` … ``baseline``.
+
+    The baseline is the commonest state of the training residues, or the share of pairs in contact;
+    values have none (0 by chance). Columns are those of :data:`COLUMNS`.
 
     Raises:
         InputError: answers that are not those of the held-out rows.
@@ -29,6 +41,8 @@ def evaluate(
     held_out = truth[truth["part"] != "train"]
     if list(held_out["id"]) != list(answers["id"]):
         raise InputError("answers", "not those of the held-out rows", remedy="Delete it and rerun")
+    if touching is not None and "+" in set("".join(held_out["label"])):
+        return _contact_rows(held_out, touching, settings, seed)
     both = held_out.assign(said=answers["label"].to_numpy(), number=answers["value"].to_numpy())
     if truth["value"].notna().all():
         judge: Callable = spearman
@@ -42,6 +56,21 @@ def evaluate(
     for part, rows in both.groupby("part", sort=True):
         value = judge(rows, settings, seed)
         found.append([part, len(rows), metric, value.value, value.low, value.high, baseline(rows)])
+    return found
+
+
+def _contact_rows(
+    held_out: pd.DataFrame, touching: Touching, settings: EvaluationSettings, seed: int
+) -> list[list]:
+    found = []
+    for part, rows in held_out.groupby("part", sort=True):
+        for words in RANGES:
+            each = precisions(rows, touching.pairs, touching.contacts, words)
+            value = mean_precision(each, settings, seed)
+            judged = int(np.isfinite(each).sum())
+            interval = [value.value, value.low, value.high]
+            chance = by_chance(rows, touching.contacts, words)
+            found.append([part, judged, metric_of(words), *interval, chance])
     return found
 
 
