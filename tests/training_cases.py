@@ -37,6 +37,7 @@ from pfamformer.tasks.term_targets import Conditions
 from pfamformer.training.batches import BatchPlan, InMemory
 from pfamformer.training.loop import train
 from pfamformer.training.objectives import (
+    AgainstFew,
     Classification,
     Distillation,
     MaskedLanguageModelling,
@@ -58,7 +59,7 @@ NETWORK = NetworkSettings(layers=2, width=32, heads=2, feed_forward=64)
 PRETRAINING = ("masked", "inverse", "span", "replaced", "autoregressive", "permutation",
                "distillation")  # fmt: skip
 LABELLED = ("states", "values", "terms", "tagging")
-FINETUNING = ("classification", "regulariser", "several", *LABELLED)
+FINETUNING = ("classification", "regulariser", "several", "few", *LABELLED)
 
 
 def pretraining(**changes) -> PretrainSettings:
@@ -113,6 +114,12 @@ def pretraining_case(name: str) -> tuple[PretrainSettings, MaskedLanguageModel, 
 def finetuning_case(name: str) -> tuple[FinetuneSettings, Classifier, object]:
     """The same for fine-tuning."""
     several, rows = name == "several", 60
+    if name == "few":
+        settings = finetuning(head="chain", encoder={"kind": "chain"})
+        torch.manual_seed(5)
+        model = Classifier(None, 6, settings, windows=[1, 2, 3, 1, 2, 3])
+        # The true class and three others.
+        return settings, model, AgainstFew((torch.arange(rows)[:, None] + torch.arange(4)) % 6)
     settings = finetuning(layer_weights=several)
     torch.manual_seed(5)
     model = Classifier(NETWORK, 6, settings, {"clan": 3} if several else {})

@@ -14,6 +14,7 @@ from pfamformer.model.classifier import Classifier
 from pfamformer.model.encoder import MaskedLanguageModel
 from pfamformer.sequences.alphabet import MASK, PAD
 from pfamformer.training.batches import Batch, InMemory, collate
+from pfamformer.training import objectives
 from pfamformer.training.evaluate import evaluate
 from pfamformer.training.objectives import (
     Autoregressive,
@@ -177,6 +178,13 @@ def test_losses_are_the_golden_ones(tmp_path, name):
     """First steps of every objective; tests/training_cases.py writes them."""
     expected = json.loads(GOLDEN.read_text())[name]
     assert curve(name, tmp_path) == pytest.approx(expected, rel=2e-4)
+
+
+def test_every_objective_has_a_golden_curve():
+    shown = {type(case(name)[2]).__name__ for name in json.loads(GOLDEN.read_text())}
+    shown.add("TokenRegulariser")  # a part of WithRegulariser's
+    made = {name for name in objectives.__all__ if hasattr(getattr(objectives, name), "prepare")}
+    assert made - {"Objective"} <= shown
 
 
 @pytest.mark.parametrize("name", [*PRETRAINING, *FINETUNING])

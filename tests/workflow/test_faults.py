@@ -51,6 +51,12 @@ def start(folder, name, **options):
     )  # fmt: skip
 
 
+def fills_up(folder):
+    """No file may be larger than twice the weights: states, three times as large, do not fit."""
+    limit = 2 * (folder / "whole/weights.safetensors").stat().st_size
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+
 def same(folder, name):
     for file in ("weights", "untrained", "snapshots/step_000000060"):
         one, other = (load_file(folder / n / f"{file}.safetensors") for n in ("whole", name))
@@ -60,35 +66,54 @@ def same(folder, name):
     pd.testing.assert_frame_equal(*tables, check_exact=True)
 
 
-def test_kills_at_random_moments(setting):
-    """SIGKILL wherever it hits, saving included, and the signals that ask for a stop."""
-    stream = np.random.default_rng(2026)
-    states = setting / "killed-state"
-    killed = 0
-    while killed < KILLS:
-        process = start(setting, "killed")
-        before = {p.name for p in states.glob("step_*")}
-        while process.poll() is None and {p.name for p in states.glob("step_*")} == before:
-            time.sleep(0.005)  # it has started and gone on
-        time.sleep(float(stream.uniform(0, 0.05)))
-        how = [signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1][killed % 4]
-        process.send_signal(how)
-        if process.wait() == 0:
+#: How a run ends before its time: killed in three ways, its job's time limit, a kill while the
+#: disk is full.
+WAYS = (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1, "time limit", "full disk")
+
+
+def interrupt(folder, name, how, wait):
+    """Start a run, end it ``wait`` seconds after its first step, and return how it ended."""
+    states, log = folder / f"{name}-state", folder / f"{name}.log"
+    if how == "time limit":
+        # Within the second or two that the start takes, or some steps later.
+        ends = str(time.time() + 3 + 20 * wait)
+        return start(folder, name, env=os.environ | {"SLURM_JOB_END_TIME": ends}).wait()
+    options, warned = {}, log.stat().st_size if log.exists() else 0
+    if how == "full disk":
+        options["preexec_fn"] = fills_up(folder)
+    process = start(folder, name, **options)
+    before = {p.name for p in states.glob("step_*")}
+    while process.poll() is None:
+        if how == "full disk" and b"no state was saved" in log.read_bytes()[warned:]:
             break
-        killed += 1
-    else:
-        assert start(setting, "killed").wait() == 0
-    assert killed >= min(KILLS, 3)
-    same(setting, "killed")
+        if {p.name for p in states.glob("step_*")} != before:
+            break
+        time.sleep(0.005)  # until it has started and gone on
+    time.sleep(wait)
+    process.send_signal(signal.SIGKILL if how == "full disk" else how)
+    return process.wait()
+
+
+def test_kills_at_random_moments(setting):
+    """Wherever they hit, saving included; a run that ends in between is judged and begun again."""
+    stream = np.random.default_rng(2026)
+    ended = dict.fromkeys(WAYS, 0)
+    rounds, tries = 0, 0
+    while sum(ended.values()) < KILLS:
+        assert tries < 4 * KILLS, ended
+        how = WAYS[sum(ended.values()) % len(WAYS)]
+        if interrupt(setting, f"killed{rounds}", how, float(stream.uniform(0, 0.05))) == 0:
+            same(setting, f"killed{rounds}")
+            rounds += 1
+        else:
+            ended[how] += 1
+        tries += 1
+    assert start(setting, f"killed{rounds}").wait() == 0
+    same(setting, f"killed{rounds}")
+    assert min(ended.values()) >= KILLS // len(WAYS)
 
 
 def test_states_that_do_not_fit_the_disk(setting):
-    """No file may be larger than the weights: states, three times as large, cannot be saved."""
-    limit = 2 * (setting / "whole/weights.safetensors").stat().st_size
-    process = start(
-        setting, "full",
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-    )  # fmt: skip
-    assert process.wait() == 0
+    assert start(setting, "full", preexec_fn=fills_up(setting)).wait() == 0
     assert "no state was saved at step 1" in (setting / "full.log").read_text()
     same(setting, "full")
