@@ -13,8 +13,8 @@ from pfamformer.config import FinetuneSettings
 from pfamformer.model.classifier import Classifier
 from pfamformer.model.encoder import MaskedLanguageModel
 from pfamformer.sequences.alphabet import MASK, PAD
-from pfamformer.training.batches import Batch, InMemory, collate
 from pfamformer.training import objectives
+from pfamformer.training.batches import Batch, InMemory, collate
 from pfamformer.training.evaluate import evaluate
 from pfamformer.training.objectives import (
     Autoregressive,
