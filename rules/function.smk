@@ -35,10 +35,46 @@ if GO:
     ]
     ITEMS += GO_ITEMS
 
+    # By the folder of the calls; those of combinations are called after the ontology.
+    SUBMITTED = {
+        {"go": "combination", "go_ranking": "ranking"}.get(name, name): path
+        for name, path in zip((Path(path).parent.name for path in GO_CALLS), GO_CALLS)
+    }
+
     rule go:
         """Everything about Gene Ontology terms."""
         input:
             GO_ITEMS,
+
+    rule submissions:
+        """What every method says of the test proteins, as files that CAFA takes."""
+        input:
+            expand(f"{RESULTS}/submissions/{{name}}.txt", name=SUBMITTED),
+
+    rule go_submission:
+        """A method's calls on the test proteins in CAFA's format."""
+        input:
+            calls=lambda wildcards: SUBMITTED[wildcards.name],
+            annotations=f"{RESULTS}/tasks/go/annotations.parquet",
+            code=code("go_submission"),
+        output:
+            submission=f"{RESULTS}/submissions/{{name}}.txt",
+        log:
+            f"{LOGS}/go_submission/{{name}}.log",
+        wildcard_constraints:
+            name=names(SUBMITTED),
+        conda:
+            "../envs/tables.yaml"
+        threads: 1
+        resources:
+            mem_mb=need("light", "mem_mb"),
+            runtime=need("light", "runtime"),
+        params:
+            code=code_digest("go_submission"),
+            author=PROJECT.project,
+        shell:
+            "python {input.code[0]} --calls {input.calls} --annotations {input.annotations}"
+            " --author {params.author} --submission {output.submission} 2> {log}"
 
     rule table_6:
         """Annotated proteins of each ontology, and sequences with several annotations."""

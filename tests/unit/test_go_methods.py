@@ -10,7 +10,7 @@ import pytest
 from cafaeval.evaluation import cafa_eval
 from test_ontology_metrics import random_ontology
 
-from conftest import mutate, random_sequence
+from conftest import mutate, random_sequence, run_script
 from pfamformer.config import EvaluationSettings
 from pfamformer.errors import InputError
 from pfamformer.evaluation.terms import by_identity, curve_table, evaluate, questions, read_calls
@@ -27,7 +27,7 @@ from pfamformer.methods import (
     term_frequencies,
     term_neighbours,
 )
-from pfamformer.methods.calls import term_calls, write_submission
+from pfamformer.methods.calls import term_calls
 from pfamformer.report.go_baselines import describe, draw, shortfalls
 from pfamformer.report.items import cells
 from pfamformer.sources.embedded import PROFILES
@@ -204,7 +204,15 @@ def test_a_calls_table_is_judged_as_cafaeval_judges_the_submission(task, stream,
     calls = random_calls(stream, task)
     write_table(calls, "calls", tmp_path / "calls.parquet")
     (tmp_path / "said").mkdir()
-    write_submission(calls, tmp_path / "said" / "team_1.txt", "TEAM")
+    write_table(task.annotations, "annotations", tmp_path / "annotations.parquet")
+    dev = calls[:20].assign(protein="of another part")
+    write_table(pd.concat([calls, dev]), "calls", tmp_path / "both.parquet")
+    made = run_script(
+        "go_submission", "--calls", tmp_path / "both.parquet", "--author", "TEAM",
+        "--annotations", tmp_path / "annotations.parquet",
+        "--submission", tmp_path / "said" / "team_1.txt",
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
     lines = (tmp_path / "said" / "team_1.txt").read_text().splitlines()
     assert lines[:3] == ["AUTHOR TEAM", "MODEL 1", "KEYWORDS machine learning."]
     assert lines[-1] == "END" and len(lines) == len(calls) + 4
