@@ -12,29 +12,31 @@ from typing import NamedTuple
 from common import ROOT, compare, parser, write
 from pfamformer.sequences.fasta import read_fasta, write_fasta
 
-#: Files that are longer by this factor must not need more memory.
-LONGER = 3
+#: Files that are longer by these factors must not need more memory.
+LONGER = {"longer": 3, "longest": 9}
 
 
 def main() -> None:
-    """Annotate a sample both ways in turn; then once a longer file, for its memory."""
+    """Annotate a sample both ways in turn; then longer files once, for their memory."""
     arguments = parser(__doc__)
     arguments.add_argument("--results", default="results/demo", help="folder of a finished project")
     arguments.add_argument("--threads", type=int, default=1)
     arguments = arguments.parse_args()
     results = Path(arguments.results).resolve()
-    # Every 30th protein of the proteome, and every 10th: all families, in proportion. --quick:
-    # every 300th and every 100th.
+    # Every 30th protein of the proteome, every 10th and every third: all families, in proportion.
+    # --quick: every 300th, 100th and 33rd.
     every = 300 if arguments.quick else 30
     proteome = list(read_fasta(results / "sources/pfamseq.gz"))
     with tempfile.TemporaryDirectory() as name:
         annotation = Annotation(Path(name), results / "model", arguments.threads)
-        # What a protein needs grows with its length: the longest one (titin) is in both.
+        # What a protein needs grows with its length: the longest one (titin) is in all.
         longest = max(proteome, key=lambda protein: len(protein[1]))
         sizes = {
             query: [longest, *(p for p in proteome[::step] if p != longest)]
-            for query, step in (("query", every), ("longer", every // LONGER))
-        }
+            for query, step in {
+                "query": every, **{query: every // factor for query, factor in LONGER.items()},
+            }.items()
+        }  # fmt: skip
         for query, proteins in sizes.items():
             write_fasta(annotation.folder / f"{query}.fasta", proteins)
         facts = {
@@ -62,11 +64,9 @@ def main() -> None:
             )
         ]
         for step in steps[:3]:
-            peak = {
-                facts["proteins"]: max(cost.memory for cost in costs[step]),
-                len(sizes["longer"]): getattr(annotation, step)("longer").memory,
-            }
-            small, large = peak.values()
+            peak = {facts["proteins"]: max(cost.memory for cost in costs[step])}
+            peak |= {len(sizes[query]): getattr(annotation, step)(query).memory for query in LONGER}
+            small, *_, large = peak.values()
             print(f"peak memory of {step}, MB, by proteins: {peak}, ratio={large / small:.2f}",
                   flush=True)  # fmt: skip
             rows.append({"comparison": f"peak memory of {step}, MB, by proteins", **peak,
