@@ -23,7 +23,7 @@ def rows(table: pd.DataFrame) -> str:
         published = "" if pd.isna(row.published) else f"{row.published:g}"
         interval = f"({row.accuracy_low:.1f}–{row.accuracy_high:.1f})"
         # Combinations share a method's name; theirs says of what they are made.
-        name = row.run.replace("_", " ") + ", fitted" if row.kind == "combination" else row.method
+        name = row.method
         lines.append(f"| {name} | {start} | {row.accuracy:.1f} {interval} | {published} |")
     return "\n".join(lines) + "\n"
 

@@ -6,7 +6,7 @@ import pytest
 from pfamformer.errors import InputError
 from pfamformer.report.figures import plt, save_svg
 from pfamformer.report.items import Column, Item, cells, in_order, read_item, write_item
-from pfamformer.report.page import embedded_svg, with_minus
+from pfamformer.report.page import embedded_svg, prose
 from pfamformer.tables import read_json
 
 
@@ -92,9 +92,9 @@ def test_intervals_and_signs_can_be_read():
     rows = cells(item(columns=[Column("d", "d", "interval", 2)]), numbers)
     assert [row[0]["text"] for row in rows] == ["-0.01", "0.00"]
     assert [row[0]["small"] for row in rows] == ["(-0.02 to 0.00)", "(0.10–0.20)"]
-    assert with_minus("-3.2 points (-6.1 to -0.3)") == "−3.2 points (−6.1 to −0.3)"
+    assert prose("-3.2 points (-6.1 to -0.3)") == "−3.2 points (−6.1 to −0.3)"
     kept = "P42696.2/187-234, 1e-06, 10-20, chain-1, --seed"
-    assert with_minus(kept) == kept
+    assert prose(kept) == kept
 
 
 def test_a_figure_in_the_page_holds_nothing_that_html_does_not_know(tmp_path):

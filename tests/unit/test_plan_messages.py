@@ -46,6 +46,12 @@ def test_the_plan_counts_jobs_gpus_and_disk(tmp_path):
     page = tmp_path / "report.html"
     page.touch()
     assert str(page) in closing(tmp_path, [page, tmp_path / "gone.html"])
+    tables = [tmp_path / f"{number}.tsv" for number in range(8)]
+    for table in tables:
+        table.touch()
+    assert "0.tsv" not in closing(tmp_path, [page, *tables])
+    said = closing(tmp_path, tables)
+    assert f"made      {tables[5]}" in said and "6.tsv" not in said and "and 2 more" in said
 
 
 def test_disk_grows_with_sources_and_networks(tmp_path):

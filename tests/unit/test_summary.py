@@ -9,6 +9,7 @@ from conftest import ROOT
 from pfamformer.config import EvaluationSettings
 from pfamformer.methods import FITTED, GATHERING, PROFILES, TAGGER
 from pfamformer.report import localisation
+from pfamformer.report.cost import costs
 from pfamformer.report.items import Item, said
 from pfamformer.report.page import with_own_ids
 from pfamformer.report.summary import Sentence, best_network, summarise
@@ -47,7 +48,7 @@ def summary(table=TABLE, gain=(5.0, 1.0, 9.0), loss=2.0, leaks=0, runs=("classic
                              "context_free_loss": 2.7}}  # fmt: skip
     return summarise(
         {"runs": {name: {"kind": "finetune", "head": "classic"} for name in runs},
-         "sources": {"provider": "embedded"}},
+         "sources": {"provider": "embedded"}, "combinations": {}},
         pd.DataFrame({"domains": [60, 70]}),
         {"clustered": certificate(leaks), "random": certificate(12)},
         pretraining,
@@ -180,3 +181,19 @@ def test_table_3_says_what_its_comparisons_say():
     assert "-1.0 percentage points (-3.0 to +2.0): the interval holds zero" in item.text[-1]
     assert "311 test domains" in item.caption and "nothing for 4 of them" in item.caption
     assert {c.key for c in item.columns} <= set(COLUMNS)
+
+
+def test_costs_are_those_of_the_last_time_that_each_job_ran(tmp_path):
+    for name, lines in {
+        "finetune/a": ["60\t30\t1024", "120\t90\t2048"],
+        "finetune/b": ["60\t-\t512"],
+        "split": ["30\t15\t100"],
+    }.items():
+        path = tmp_path / "benchmarks" / f"{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(["s\tcpu_time\tmax_rss", *lines, ""]))
+    first, second = costs(tmp_path).to_dict("records")
+    assert first == {"rule": "finetune", "jobs": 2, "minutes": 3.0, "core_minutes": 1.5,
+                     "gigabytes": 2.0}  # fmt: skip
+    assert second["rule"] == "split" and second["core_minutes"] == 0.25
+    assert costs(tmp_path / "nothing").empty

@@ -43,7 +43,7 @@ def main() -> None:
         scores,
         parts,
         arguments.output,
-        method=method_name(arguments.rule, len(members)),
+        method=method_name(arguments.rule, arguments.members),
         run=arguments.run,
         limit=arguments.candidates,
         logarithmic=True,

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from pfamformer.config import PretrainSettings, Project
 
+#: Rules at the start, and files at the end, that are listed; of more their number is said.
+SHOWN = 6
 #: Lines of a failed job's log that are shown: an error line with a traceback's end before it.
 LAST_LINES = 15
 # Bytes of a parameter: weights; and in a training state, AdamW's two moments too (all float32).
@@ -35,15 +37,15 @@ class Job:
 
 def banner(project: Project, jobs: Sequence[Job], results: Path) -> str:
     """The plan: jobs, the GPU time their limits allow, and the disk that is needed."""
-    kinds = ", ".join(
-        f"{count} {rule}" for rule, count in Counter(job.rule for job in jobs).most_common(6)
-    )
+    found = Counter(job.rule for job in jobs)
+    kinds = ", ".join(f"{count} {rule}" for rule, count in found.most_common(SHOWN))
+    more = " …" if len(found) > SHOWN else ""
     gpu_hours = sum(job.gpus * job.runtime for job in jobs) / 60
     needed, free = disk_bytes(project), shutil.disk_usage(_existing(results)).free
     lines = [
         f"pfamformer: project {project.project!r}, {len(project.runs_of('pretrain'))} pretraining "
         f"and {len(project.runs_of('finetune'))} fine-tuning runs",
-        f"  jobs      {len(jobs)} to run" + (f" ({kinds} …)" if kinds else ""),
+        f"  jobs      {len(jobs)} to run" + (f" ({kinds}{more})" if kinds else ""),
         f"  GPUs      at most {gpu_hours:,.0f} GPU-hours by the time limits"
         if gpu_hours
         else "  GPUs      none asked for",
@@ -87,9 +89,14 @@ def parameters(run: PretrainSettings) -> int:
 
 
 def closing(results: Path, targets: Iterable[Path]) -> str:
-    """What was made, the page first."""
-    pages = sorted((p for p in targets if p.suffix == ".html"), key=str)
-    made = [f"  open      {p.resolve()}" for p in pages if p.exists()]
+    """What was made: the pages, or where there is none the figures and tables."""
+    there = sorted({path.resolve() for path in targets if path.exists()})
+    made = [f"  open      {path}" for path in there if path.suffix == ".html"]
+    if not made:
+        read = [path for path in there if path.suffix in (".svg", ".tsv")]
+        made = [f"  made      {path}" for path in read[:SHOWN]]
+        if len(read) > SHOWN:
+            made.append(f"            and {len(read) - SHOWN} more figures and tables")
     return "\n".join(["pfamformer: done", *made, f"  results   {results.resolve()}"])
 
 

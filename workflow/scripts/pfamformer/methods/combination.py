@@ -40,11 +40,15 @@ class Member:
     unit: str
 
 
-def method_name(rule: str, members: int) -> str:
-    """How tables call a combination."""
+def method_name(rule: str, members: Sequence[str]) -> str:
+    """How tables call a combination of these methods."""
     if rule == "cascade":
         return "cascade of two networks"
-    return f"fitted sum of {members} methods" if rule == "fitted" else f"ensemble of {members}"
+    if rule != "fitted":
+        return f"ensemble of {len(members)}"
+    # More names would not fit into a row.
+    named = " and ".join(members) if len(members) == 2 else f"{len(members)} methods"
+    return f"fitted sum of {named}"
 
 
 def candidates_of(members: Sequence[Member], part: str) -> pd.DataFrame:

@@ -21,7 +21,7 @@ def describe(heads: pd.DataFrame, spread: dict[str, Interval], tokens: float) ->
     last = heads[heads["step"] == heads["step"].max()]
     sharpest = last.loc[last["effective"].idxmin()]
     if after.high < before.low:
-        verdict = "That holds here: attention is more focused after training."
+        verdict = "Here too attention is more focused after training."
     elif after.low > before.high:
         verdict = "Here it is the other way round: attention is less focused after training."
     else:
@@ -42,8 +42,8 @@ def describe(heads: pd.DataFrame, spread: dict[str, Interval], tokens: float) ->
             + (
                 ""
                 if few
-                else f" It is not focused on very few tokens: "
-                f"{100 * after.value / tokens:.0f} % of a sequence."
+                else f" It is not on very few tokens: {100 * after.value / tokens:.0f} % of a "
+                "sequence."
             ),
             f"The most focused head is head {sharpest['head']:.0f} of layer "
             f"{sharpest['layer']:.0f} with {sharpest['effective']:.1f} tokens. Trained heads spend "

@@ -85,10 +85,11 @@ def describe(course: pd.DataFrame) -> Item:
     learnt = order.dropna(subset="learnt_at")
     text = [
         f"Before training the predicted mean frequencies are {100 * distance[0]:.0f} % away from "
-        f"the real ones (total variation), after it {100 * distance[1]:.1f} %. The top prediction "
-        f"is one of {int((order['top'] > 0.001).sum())} residues; the most frequent of them is "
-        f"{order.loc[order['top'].idxmax(), 'residue']}, {100 * order['top'].max():.1f} % of top "
-        f"predictions against {100 * order.loc[order['top'].idxmax(), 'real']:.0f} % of residues.",
+        f"the real ones (total variation), after it {100 * distance[1]:.1f} %. The most "
+        f"frequent top prediction is {order.loc[order['top'].idxmax(), 'residue']}: "
+        f"{100 * order['top'].max():.1f} % of top predictions against "
+        f"{100 * order.loc[order['top'].idxmax(), 'real']:.0f} % of residues; "
+        f"{int((order['top'] > 0).sum())} residues are the top prediction anywhere.",
         _order(learnt, len(order), course["step"].nunique()),
     ]
     return Item(

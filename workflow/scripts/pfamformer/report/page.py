@@ -17,6 +17,7 @@ import jinja2
 import pandas as pd
 
 from pfamformer.families.similarity import mmseqs_binary
+from pfamformer.report.cost import costs
 from pfamformer.report.items import SECTIONS, Item, cells, in_order, read_item
 from pfamformer.report.published import TABLE_3_FAMILIES
 from pfamformer.report.summary import SHOWN, similar_domains, summarise
@@ -104,7 +105,7 @@ def make_page(folder: Path, items: Sequence[Path], template: Path, options: str)
     environment.filters |= {
         "number": _number,
         "percent": _percent,
-        "prose": with_minus,
+        "prose": prose,
     }
     return environment.get_template(template.name).render(
         project=project,
@@ -137,15 +138,22 @@ def make_page(folder: Path, items: Sequence[Path], template: Path, options: str)
         best=_best_network(table),
         reference=_reference(table),
         published_families=TABLE_3_FAMILIES,
+        costs=costs(folder),
         wheels=WHEELS,
         versions=_versions(),
         configuration=json.dumps(project, indent=1),
     )
 
 
-def with_minus(text: str) -> str:
-    """A text with minus signs where it has hyphens before numbers; ranges keep their hyphens."""
-    return re.sub(r"(?<![\w.)\-–])-(?=\.?\d)", "−", text)
+def prose(text: str) -> str:
+    """A text as it is printed.
+
+    Hyphens before numbers become minus signs, those of ranges stay; a number keeps its per cent
+    sign, and a p-value stays whole, at the end of a line.
+    """
+    text = re.sub(r"(?<![\w.)\-–])-(?=\.?\d)", "−", text)
+    text = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
+    return re.sub(r"\bp ([=<]) (?=\d)", "p\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
 
 
 def _corpus(results: Results, corpus: str) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.stats import binomtest
 
 from pfamformer.evaluation.calibration import calibrate, confidences, reliability
 from pfamformer.report.figures import COLOURS, INK, STYLE, plt
@@ -52,14 +54,11 @@ def draw(scores: pd.DataFrame, truth: pd.Series, temperature: float, name: str) 
     with matplotlib.rc_context(STYLE):
         figure, (diagram, spread) = plt.subplots(1, 2, figsize=(9, 3.6))
         diagram.plot([0, 1], [0, 1], color=INK, lw=1, ls=(0, (4, 3)))
-        for colour, at, label in (
-            (COLOURS[1], 1.0, "as trained"),
-            (COLOURS[0], temperature, f"temperature {temperature:.2f}"),
-        ):
-            bins = reliability(confidences(test, truth, at))
-            diagram.plot(
-                bins["confidence"], bins["accuracy"], "o-", color=colour, ms=4, label=label
-            )
+        shown = [(COLOURS[0], temperature, f"temperature {temperature:.2f}")]
+        if abs(temperature - 1) >= CLOSE:
+            shown.insert(0, (COLOURS[1], 1.0, "as trained"))
+        for colour, at, label in shown:
+            _bins(diagram, reliability(confidences(test, truth, at)), colour, label)
         diagram.set_xlabel("confidence (highest probability)")
         diagram.set_ylabel("accuracy (share right)")
         diagram.set_xlim(0, 1)
@@ -78,6 +77,17 @@ def draw(scores: pd.DataFrame, truth: pd.Series, temperature: float, name: str) 
         return figure
 
 
+def _bins(axes: Axes, bins: pd.DataFrame, colour: str, label: str) -> None:
+    """A dot for each bin, larger with more domains, and its 95 % interval."""
+    for row in bins.itertuples():
+        right = binomtest(round(row.accuracy * row.domains), row.domains)
+        interval = right.proportion_ci(0.95, method="wilson")
+        axes.plot([row.confidence] * 2, [interval.low, interval.high], color=colour, lw=1)
+    # Areas in points²: the fullest bin has the largest dot, one domain can still be seen.
+    area = 12 + 60 * bins["domains"] / bins["domains"].max()
+    axes.scatter(bins["confidence"], bins["accuracy"], area, color=colour, label=label, zorder=3)
+
+
 def describe(table: pd.DataFrame, drawn: str) -> Item:
     """The item of the report."""
     row = table.set_index("run").loc[drawn]
@@ -89,15 +99,15 @@ def describe(table: pd.DataFrame, drawn: str) -> Item:
         target="family_analysis",
         section="families",
         title="Calibration of the family probabilities",
-        caption="a: accuracy against confidence in 15 bins of equal width; on the dashed line a "
-        "probability means what it says. b: confidence of right and of wrong answers. The "
+        caption="a: accuracy against confidence in 15 bins of equal width, larger dots for more "
+        "domains, with 95 % intervals (Wilson); on the dashed line a probability means what it "
+        "says. b: confidence of right and of wrong answers. The "
         "temperature is fitted on the development part, everything shown is the test part.",
         text=[
             f"{drawn} is {state}: the temperature fitted on the development part is "
             f"{row['temperature']:.2f} (1 changes nothing). On the test part it takes the expected "
             f"calibration error from {row['ece']:.1f} to {row['ece_scaled']:.1f} percentage points "
-            f"and the loss from {row['loss']:.2f} to {row['loss_scaled']:.2f} nats. Bins of few "
-            "domains scatter."
+            f"and the loss from {row['loss']:.2f} to {row['loss_scaled']:.2f} nats."
         ],
         figure="reliability.svg",
         numbers="reliability.tsv",

@@ -26,6 +26,15 @@ SHOWN = 5
 _FIRST = ("split", "table_3", "figure_6", "localisation", "go_baselines", "table_4", "figure_14",
           "table_1", "figure_7")  # fmt: skip
 
+#: Kinds of runs beside pretraining, as "What was run" calls one and several.
+_KINDS = {
+    "finetune": ("fine-tuning run", "fine-tuning runs"),
+    "tagger": ("tagger of domains on proteins", "taggers of domains on proteins"),
+    "terms": ("network for Gene Ontology terms", "networks for Gene Ontology terms"),
+    "fold": ("network for folds", "networks for folds"),
+    "task": ("network for another task", "networks for other tasks"),
+}
+
 
 @dataclass(frozen=True)
 class Sentence:
@@ -118,20 +127,19 @@ def _what_was_run(
             f"Pretraining run {name}: a network of {run['parameters']:,} parameters read "
             f"{run['residues_read'] / 1e6:,.1f} million residues on {_device(run)}."
         )
-    fine = [run for run in project["runs"].values() if run["kind"] == "finetune"]
-    heads = sorted({run["head"] for run in fine})
-    if fine:
-        yield f"{_count(len(fine), 'fine-tuning run')} with the heads {', '.join(heads)}."
+    for kind, (one, several) in _KINDS.items():
+        names = [name for name, run in project["runs"].items() if run["kind"] == kind]
+        if names:
+            yield f"{len(names)} {one if len(names) == 1 else several}: {', '.join(names)}."
+    if project["combinations"]:
+        yield f"Combinations of methods: {', '.join(project['combinations'])}."
 
 
 def _device(run: Mapping[str, Any]) -> str:
     if run["device"] == "CPU":
-        return _count(run["threads"] * run["processes"], "CPU core")
+        cores = run["threads"] * run["processes"]
+        return f"{cores} CPU core{'' if cores == 1 else 's'}"
     return f"{run['processes']} × {run['device']}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _split(leakage: Mapping[str, Any]) -> Iterator[str]:

@@ -25,7 +25,7 @@ def describe(table: pd.DataFrame, fmax: pd.DataFrame) -> Item:
     """
     lowest = table.groupby("method", sort=False)["share"].min()
     text = [
-        "Lowest share at any threshold and in any ontology: "
+        "Lowest share of ancestors called, at any threshold and in any ontology: "
         + "; ".join(f"{value:.2f} % ({method})" for method, value in lowest.dropna().items())
         + ".",
         "With the ontology inside, the network predicts each term given all of its parents; a "
