@@ -22,9 +22,7 @@ def rows(table: pd.DataFrame) -> str:
         start = {"untrained": "random", "none": ""}.get(row.start, row.start)
         published = "" if pd.isna(row.published) else f"{row.published:g}"
         interval = f"({row.accuracy_low:.1f}–{row.accuracy_high:.1f})"
-        # Combinations share a method's name; theirs says of what they are made.
-        name = row.method
-        lines.append(f"| {name} | {start} | {row.accuracy:.1f} {interval} | {published} |")
+        lines.append(f"| {row.method} | {start} | {row.accuracy:.1f} {interval} | {published} |")
     return "\n".join(lines) + "\n"
 
 
