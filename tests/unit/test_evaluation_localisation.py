@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
+from pfamformer.config import EvaluationSettings
 from pfamformer.evaluation.localisation import (
     boundary_error,
     iou,
@@ -11,6 +12,8 @@ from pfamformer.evaluation.localisation import (
     set_aside,
     threshold_at,
 )
+from pfamformer.methods import FITTED, PROFILES
+from pfamformer.report.localisation import make_table
 
 
 def table(*rows, label="family"):
@@ -93,3 +96,26 @@ def test_known_domains_beyond_the_truth_are_set_aside():
         columns=["protein", "start", "end", "label"],
     )
     assert set_aside(calls, truth, regions, 0.5).index.tolist() == [0, 2, 3]
+
+
+def test_two_methods_are_compared_on_the_same_resampled_components():
+    names = [f"P{i}" for i in range(40)]
+    slices = pd.DataFrame({"id": names, "protein": names, "component": range(40)})
+    slices = slices.assign(start=1, end=100, sequence="A" * 100, kind="protein")
+    slices["part"] = ["dev", "test"] * 20
+    shuffled = slices.assign(id="shuffled " + slices["id"], kind="shuffled")
+    slices = pd.concat([slices, shuffled])
+    domains = pd.DataFrame({"id": names, "protein": names, "start": 10, "end": 60, "family": "F"})
+    calls = domains.rename(columns={"family": "label"}).drop(columns="id")
+    calls = calls.assign(score=0.5, method="m", run="r")
+    # The worse one misses a third of the domains, and finds none that the better one does not.
+    given = [("tagger", "r", calls), (PROFILES, FITTED, calls[np.arange(40) % 3 > 0])]
+    settings = EvaluationSettings(bootstrap=2000, false_discovery_rate=0.5)
+    table, _ = make_table(given, slices, domains, settings, 1)
+    better, worse = table.iloc[0], table.iloc[1]
+    gain = better["f1_at_50"] - worse["f1_at_50"]
+    assert better["f1_gain_at_50"] == pytest.approx(gain) and gain > 10
+    assert 0 < better["f1_gain_at_50_low"] < gain < better["f1_gain_at_50_high"]
+    # Without a missed domain drawn, by chance (2/3)^20, there is no difference.
+    assert better["f1_gain_at_50_p"] == pytest.approx(2 / 2000, abs=2 / 2000)
+    assert (worse["f1_gain_at_50"], worse["f1_gain_at_50_p"]) == (0, 1)

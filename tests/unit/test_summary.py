@@ -144,6 +144,8 @@ def test_only_a_tagger_above_the_profile_hmm_is_a_finding(tagger, where, words):
     table["method"] = [PROFILES, PROFILES, TAGGER][: len(table)]
     table["run"] = [FITTED, GATHERING, "mine"][: len(table)]
     table["domains"], table["proteins"], table["dev_precision"] = 9, 8, 50.0
+    for end, apart in (("", 0), ("_low", -5), ("_high", 5), ("_p", 0)):
+        table[f"f1_gain_at_50{end}"] = table["f1_at_50"] - 40 + apart
     item = localisation.describe(table, pd.DataFrame(), EvaluationSettings())
     assert words in getattr(item, where)[0] and len(item.findings + item.shortfalls) == 1
 
