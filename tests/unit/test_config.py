@@ -127,7 +127,7 @@ def merged(*names):
 
 
 # An overlay that lies over another one than the default alone.
-OVER = {"cafa3.yaml": ["full.yaml"]}
+OVER = {"cafa3.yaml": ["full.yaml"], "tape.yaml": ["full.yaml"]}
 
 
 @pytest.mark.parametrize("overlay", sorted(p.name for p in (ROOT / "config").glob("*.yaml")))

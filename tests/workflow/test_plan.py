@@ -65,6 +65,14 @@ def test_tasks_of_overlays_can_be_planned(copy, overlay, target, source):
     assert table in planned.stdout + planned.stderr
 
 
+def test_all_tasks_of_tape_are_learnt_from_its_archives(copy):
+    files = ("--configfile", "config/full.yaml", "config/tape.yaml")
+    planned = snakemake(copy, "table_4", "tape", "-n", *files)
+    assert planned.returncode == 0, planned.stderr[-2000:]
+    jobs = dict(re.findall(r"^(\w+)\s+(\d+)$", planned.stdout + planned.stderr, re.M))
+    assert (jobs["task_file"], jobs["task_network"], jobs["fold_network"]) == ("5", "4", "12")
+
+
 def test_full_plan_is_short(copy):
     planned = snakemake(copy, "-n", "--configfile", "config/full.yaml")
     total, *_ = re.findall(r"^total\s+(\d+)$", planned.stdout + planned.stderr, re.M)
