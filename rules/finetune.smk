@@ -46,7 +46,7 @@ rule finetune:
         launch=launcher("finetune"),
         start=lambda wildcards, input: " ".join(
             f"--{key} {input[key]}"
-            for key in ("start", "weights", "profiles")
+            for key in ("start", "weights", "profiles", "teachers")
             if key in input.keys()
         ),
         candidates=PROJECT.evaluation.candidates,

@@ -34,6 +34,12 @@ def finetune_start(wildcards):
         files["start"] = f"{RESULTS}/runs/{run.start_from}/config.json"
     if run.start_from is not None and run.weights == "pretrained":
         files["weights"] = f"{RESULTS}/pretrain/{run.start_from}/weights.safetensors"
+    if getattr(run, "teachers", None):
+        files["teachers"] = [
+            f"{folder_of(network)}/weights.safetensors"
+            for name in run.teachers
+            for network in ([name] if name in COMBINATIONS else PROJECT.replicates(name))
+        ]
     return files
 
 

@@ -16,6 +16,9 @@ def main() -> None:
     parser.add_argument("--domains", required=True, help="domains.parquet")
     parser.add_argument("--split", required=True, help="split.parquet")
     parser.add_argument("--profiles", type=Path, help="profiles.hmm of the training domains")
+    parser.add_argument(
+        "--teachers", nargs="*", default=[], type=Path, help="weights to learn from"
+    )
     parser.add_argument("--candidates", type=int, required=True, help="families kept per domain")
     arguments = parser.parse_args()
     settings, start = run_of(parser, arguments, FinetuneSettings)
@@ -30,6 +33,7 @@ def main() -> None:
         arguments.run,
         arguments.candidates,
         arguments.profiles,
+        arguments.teachers,
     )
 
 

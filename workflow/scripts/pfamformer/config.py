@@ -636,6 +636,13 @@ class FinetuneSettings(HeadSettings):
         "ratio", 0.0, ge=0, le=100,
     )  # fmt: skip
 
+    teachers: list[Name] = setting(
+        "Fine-tuning runs or cascades whose probabilities this one learns beside the truth (the "
+        "mean of their logarithms): one network that knows what several do; a run with seeds is "
+        "all its repetitions", "runs", default=[],
+    )  # fmt: skip
+    temperature: float = setting("Softens these probabilities", "ratio", 2.0, ge=0.1, le=100)
+
     @property
     def needs_profiles(self) -> bool:
         """Whether the profile HMMs of the training domains take part in training."""
@@ -643,8 +650,10 @@ class FinetuneSettings(HeadSettings):
 
     @model_validator(mode="after")
     def _chain_learns_nothing_beside(self) -> FinetuneSettings:
-        if self.head == "chain" and (self.clan_weight or self.mlm_weight):
-            raise ValueError("encoder 'chain' learns nothing beside families")
+        if self.head == "chain" and (self.clan_weight or self.mlm_weight or self.teachers):
+            raise ValueError("encoder 'chain' learns from families alone")
+        if self.teachers and (self.clan_weight or self.new_families):
+            raise ValueError("with teachers neither clan_weight nor new_families can be used")
         return self
 
 
@@ -991,9 +1000,17 @@ class Project(Settings):
                 run = self.runs[run.teacher]
             return run.corpus == LEAKY_CORPUS
         pretrained = getattr(run, "weights", None) == "pretrained" and run.start_from in self.runs
-        return getattr(run, "split", "clustered") != "clustered" or (
-            pretrained and self.leaks(run.start_from)
+        return (
+            getattr(run, "split", "clustered") != "clustered"
+            or (pretrained and self.leaks(run.start_from))
+            # Teachers of fine-tuning have none themselves: this ends.
+            or any(self.leaks(teacher) for teacher in self.taught_by(name))
         )
+
+    def taught_by(self, name: str) -> list[str]:
+        """The runs whose probabilities a fine-tuning run learns."""
+        teachers = getattr(self.runs[name], "teachers", [])
+        return [run for teacher in teachers for run in self.trained(teacher)]
 
     def merges(self, name: str) -> bool:
         """Whether a run reads tokens of several residues."""
@@ -1333,6 +1350,8 @@ def _cross_checks(project: Project, given_runs: Mapping[str, Any]) -> list[str]:
             for run in project.replicates(name)
             if project.runs[run].kind == "finetune" and project.only_compared(run)
         ]
+    for name in finetuning:
+        problems += _teacher_problems(name, project, given_runs)
     for name in project.combinations:
         problems += _combination_problems(name, project, given_runs)
     for name, ablation in project.ablations.items():
@@ -1406,6 +1425,34 @@ def _given(name: str, given_runs: Mapping[str, Any]) -> bool:
 def _why_only_compared(project: Project, run: str) -> str:
     leaks = project.leaks(run) or not project.merges(run)
     return "knows held-out domains" if leaks else "reads merged tokens (network.merges)"
+
+
+def _teacher_problems(name: str, project: Project, given_runs: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the teachers of one fine-tuning run."""
+    run = project.runs[name]
+    finetuning = project.runs_of("finetune")
+    cascades = {n for n, found in project.combinations.items() if found.rule == "cascade"}
+    for teacher in run.teachers:
+        behind = project.trained(teacher)
+        if not behind and _given(teacher, given_runs):
+            continue  # it was given, with problems of its own
+        if teacher not in cascades and not (behind and set(behind) <= set(finetuning)):
+            yield f"runs.{name}.teachers: {teacher!r} is no fine-tuning run and no cascade" + guess(
+                teacher, {group_of(found) for found in finetuning} | cascades
+            )
+        elif any(finetuning[found].teachers for found in behind if found in finetuning):
+            yield f"runs.{name}.teachers: {teacher!r} learns from teachers itself"
+        elif any(
+            finetuning[found].split != run.split
+            or finetuning[found].new_families
+            or project.merges(found)
+            for found in behind
+            if found in finetuning
+        ):
+            yield (
+                f"runs.{name}.teachers: {teacher!r} has another split, families or tokens than "
+                "this run"
+            )
 
 
 def _combination_problems(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +29,13 @@ from pfamformer.training.objectives import (
     Classification,
     Objective,
     SeveralLabels,
+    TaughtClassification,
     TokenRegulariser,
     WithRegulariser,
 )
 from pfamformer.training.results import digest_of_ids, finish, save_trained, summary_of
 from pfamformer.training.starts import Trained
+from pfamformer.training.teachers import lessons
 
 
 def finetune(
@@ -46,6 +49,7 @@ def finetune(
     run: str,
     candidates: int,
     profiles: Path | None = None,
+    teachers: Sequence[Path] = (),
 ) -> None:
     """Fine-tune a network to families; writes weights, predictions, scores and metrics.
 
@@ -55,6 +59,7 @@ def finetune(
         run: name of this run, for the tables.
         candidates: families kept of each domain in the ``scores`` table.
         profiles: profile HMMs of the training domains, for runs that start or draw from them.
+        teachers: weights files of finished networks that it learns from.
     """
     team, device = join_team(), prepare_device(threads)
     parts = parts_of(domains, split)
@@ -72,14 +77,13 @@ def finetune(
     start_from(model, settings, start)
     if start is not None and settings.mlm_weight:
         model.auxiliary["tokens"] = _token_head(start)
-    rows, labels = (
-        [encode(s) for s in training["sequence"]],
-        [classes[f] for f in training["family"]],
-    )
+    texts, labels = training["sequence"].tolist(), [classes[f] for f in training["family"]]
+    rows = [encode(s) for s in texts]
     if profiles is not None:
         more = lend(
             model, settings, profiles, families, np.concatenate(rows), lengths[families].tolist()
         )
+        texts += [sequence for sequence, _ in more]
         rows += [encode(s) for s, _ in more]
         labels += [classes[family] for _, family in more]
     model.to(device)
@@ -91,14 +95,19 @@ def finetune(
         clan_of = dict(zip(training["family"], training["clan"], strict=True))
         truth["clan"] = torch.tensor([clans.get(clan_of[families[f]], -1) for f in labels])
     about = {"training domains": digest_of_ids(training["id"])}
-    state = state_of(state_folder, settings, start, about, [profiles] if profiles else [])
+    state = state_of(
+        state_folder, settings, start, about, [*([profiles] if profiles else []), *teachers]
+    )
     started = time.monotonic()
     if windows and settings.compared:
         task: Objective = AgainstFew(
             hard_classes(model, sequences, truth["head"], settings, state.folder)
         )
     else:
-        task = _task(settings, truth)
+        taught = None
+        if teachers:
+            taught = lessons(teachers, texts, families, settings.temperature, state.folder, device)
+        task = _task(settings, truth, taught)
     merge = start and start.merge()
     metrics = learn(model, task, sequences, settings, state, team, merge=merge)
     if not team.leads:
@@ -140,9 +149,15 @@ def _token_head(start: Trained) -> TokenHead:
     return head
 
 
-def _task(settings: FinetuneSettings, labels: dict[str, torch.Tensor]) -> Objective:
-    """Families, with clans and masked residues beside them where the settings want it."""
+def _task(
+    settings: FinetuneSettings,
+    labels: dict[str, torch.Tensor],
+    taught: tuple[torch.Tensor, torch.Tensor] | None,
+) -> Objective:
+    """Families, with teachers, clans and masked residues beside them where the settings want it."""
     task: Objective = Classification(labels["head"])
+    if taught is not None:
+        task = TaughtClassification(labels["head"], *taught, settings.temperature)
     if len(labels) > 1:
         task = SeveralLabels(labels, {"head": 1.0, "clan": settings.clan_weight})
     if settings.mlm_weight:

@@ -9,7 +9,7 @@ from pfamformer.training.objectives.classification import (
     Classification,
     SeveralLabels,
 )
-from pfamformer.training.objectives.distillation import Distillation
+from pfamformer.training.objectives.distillation import Distillation, TaughtClassification
 from pfamformer.training.objectives.masked import (
     MaskedLanguageModelling,
     SpanMasking,
@@ -21,5 +21,5 @@ from pfamformer.training.objectives.replaced import ReplacedTokens
 __all__ = [
     "AgainstFew", "Autoregressive", "Classification", "Distillation", "MaskedLanguageModelling",
     "Objective", "Outcome", "Permutation", "ReplacedTokens", "SeveralLabels", "SpanMasking",
-    "TokenRegulariser", "WithRegulariser", "inverse_frequency",
+    "TaughtClassification", "TokenRegulariser", "WithRegulariser", "inverse_frequency",
 ]  # fmt: skip

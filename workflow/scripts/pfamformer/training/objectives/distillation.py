@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pfamformer.model.encoder import MaskedLanguageModel
 from pfamformer.training.batches import Batch
 from pfamformer.training.objectives.base import Outcome, cross_entropy, rows_at
+from pfamformer.training.objectives.classification import Classification
 from pfamformer.training.objectives.masked import MaskedLanguageModelling
 
 # The truth and the teacher count alike, as in DistilBERT's published recipe of equal terms.
@@ -46,5 +47,32 @@ class Distillation:
             reduction="sum", log_target=True,
         )  # fmt: skip
         # Gradients of the soft term shrink with the square of the temperature.
+        loss = (1 - TEACHER_SHARE) * outcome.loss + TEACHER_SHARE * T**2 * soft
+        return outcome._replace(loss=loss)
+
+
+class TaughtClassification(Classification):
+    """Cross-entropy with the truth and with what teachers say of each row.
+
+    Args:
+        labels: class of every row, (rows,).
+        classes: the likeliest classes of every row for the teachers, (rows, K).
+        shares: probabilities of these at the temperature, which sum to 1, (rows, K).
+        temperature: softens the network's distribution too.
+    """
+
+    def __init__(self, labels: Tensor, classes: Tensor, shares: Tensor, temperature: float) -> None:
+        super().__init__(labels)
+        self.classes, self.shares, self.temperature = classes, shares, temperature
+
+    def __call__(self, model: nn.Module, batch: Batch) -> Outcome:
+        """Both losses in one sum; accuracy against the truth."""
+        rows = torch.from_numpy(batch.rows)
+        logits_BC = model(batch.inputs).float()
+        outcome = cross_entropy(logits_BC, self.labels[rows], model.training)
+        T = self.temperature
+        classes_BK = self.classes[rows].to(logits_BC.device)
+        said_BK = (logits_BC / T).log_softmax(-1).gather(1, classes_BK)
+        soft = -(self.shares[rows].to(said_BK) * said_BK).sum()
         loss = (1 - TEACHER_SHARE) * outcome.loss + TEACHER_SHARE * T**2 * soft
         return outcome._replace(loss=loss)
