@@ -43,6 +43,7 @@ from pfamformer.training.objectives import (
     MaskedLanguageModelling,
     ReplacedTokens,
     SeveralLabels,
+    TaughtClassification,
     TokenRegulariser,
     WithRegulariser,
 )
@@ -59,7 +60,7 @@ NETWORK = NetworkSettings(layers=2, width=32, heads=2, feed_forward=64)
 PRETRAINING = ("masked", "inverse", "span", "replaced", "autoregressive", "permutation",
                "distillation")  # fmt: skip
 LABELLED = ("states", "values", "terms", "tagging")
-FINETUNING = ("classification", "regulariser", "several", "few", *LABELLED)
+FINETUNING = ("classification", "taught", "regulariser", "several", "few", *LABELLED)
 
 
 def pretraining(**changes) -> PretrainSettings:
@@ -127,6 +128,10 @@ def finetuning_case(name: str) -> tuple[FinetuneSettings, Classifier, object]:
     if several:
         return settings, model, SeveralLabels(labels, {"head": 1.0, "clan": 0.5})
     task = Classification(labels["head"])
+    if name == "taught":
+        classes = torch.stack([labels["head"], (labels["head"] + 2) % 6], 1)
+        shares = torch.tensor([0.8, 0.2]).expand(rows, 2)
+        return settings, model, TaughtClassification(labels["head"], classes, shares, 2.0)
     if name == "regulariser":
         model.auxiliary["tokens"] = TokenHead(NETWORK)
         task = WithRegulariser(task, TokenRegulariser(0.15, 0.8, 0.1), 0.5)

@@ -1010,7 +1010,7 @@ class Project(Settings):
     def taught_by(self, name: str) -> list[str]:
         """The runs whose probabilities a fine-tuning run learns."""
         teachers = getattr(self.runs[name], "teachers", [])
-        return [run for teacher in teachers for run in self.trained(teacher)]
+        return [run for name in teachers for run in self.trained(name) if run in self.runs]
 
     def merges(self, name: str) -> bool:
         """Whether a run reads tokens of several residues."""
