@@ -91,7 +91,7 @@ rule corpus_homologues:
 rule corpus_clusters:
     """Linclust clusters of a corpus, and the members beyond the first few of each."""
     input:
-        shards=lambda wildcards: corpus_files(wildcards)["shards"],
+        unpack(clustered_files),
         code=code("corpus_clusters"),
     output:
         f"{RESULTS}/corpora/{{corpus}}/surplus.parquet",
@@ -108,12 +108,13 @@ rule corpus_clusters:
     params:
         code=code_digest("corpus_clusters"),
         folder=lambda wildcards: f"{RESULTS}/corpora/{wildcards.corpus}/train",
+        left_out=lambda wildcards, input: left_out(input, "homologues"),
         settings=" ".join(
             f"--{key.replace('_', '-')} {value}"
             for key, value in (LINCLUST.model_dump() if LINCLUST else {}).items()
         ),
     shell:
-        "python {input.code[0]} --shards {input.shards} --folder {params.folder}"
+        "python {input.code[0]} --shards {input.shards} {params.left_out} --folder {params.folder}"
         " {params.settings} --threads {threads} --output {output} 2> {log}"
 
 
@@ -139,9 +140,7 @@ rule corpus_index:
     params:
         code=code_digest("corpus_index"),
         folder=lambda wildcards, output: str(Path(output.train).parents[1]),
-        left_out=lambda wildcards, input: " ".join(
-            f"--{key} {input[key]}" for key in ("homologues", "surplus") if key in input.keys()
-        ),
+        left_out=lambda wildcards, input: left_out(input, "homologues", "surplus"),
     shell:
         "python {input.code[0]} --shards {input.shards} {params.left_out}"
         " --folder {params.folder} 2> {log}"

@@ -158,15 +158,24 @@ def teacher_files(wildcards):
     }
 
 
-def corpus_files(wildcards):
-    """What the index of a corpus is joined from."""
+def clustered_files(wildcards):
+    """What the clusters of a corpus are made of: its shards without homologues of held-out domains."""
     folder, shards = f"{RESULTS}/corpora/{wildcards.corpus}", SHARDS[wildcards.corpus]
     files = {"shards": [f"{folder}/shards/{shard}.json" for shard in shards]}
     if HOMOLOGUES and wildcards.corpus != LEAKY_CORPUS:
         files["homologues"] = [f"{folder}/homologues/{shard}.parquet" for shard in shards]
-    if LINCLUST:
-        files["surplus"] = f"{folder}/surplus.parquet"
     return files
+
+
+def corpus_files(wildcards):
+    """What the index of a corpus is joined from."""
+    surplus = f"{RESULTS}/corpora/{wildcards.corpus}/surplus.parquet"
+    return clustered_files(wildcards) | ({"surplus": surplus} if LINCLUST else {})
+
+
+def left_out(files, *kinds):
+    """Options that name the files of rows to be left out, where there are any."""
+    return " ".join(f"--{kind} {files[kind]}" for kind in kinds if kind in files.keys())
 
 
 def corpus_certificate_file(wildcards):

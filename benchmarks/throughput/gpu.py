@@ -38,6 +38,7 @@ LAST_START = 360.0
 WARM_UP = 5  # steps: kernels are chosen, memory is reserved
 TOKENS = 32_768  # per batch: fits 650 M parameters with all activations into 80 GB
 MAX_LENGTH = 1022
+OUT_OF_MEMORY = "out of memory"
 
 
 @dataclass
@@ -125,7 +126,8 @@ def our_step(network: NetworkSettings, device: str, compiled: bool) -> Callable[
         {"kind": "pretrain", "corpus": "uniparc", "network": network.model_dump(), "steps": 1,
          "tokens_per_batch": TOKENS, "learning_rate": 1e-4}
     )  # fmt: skip
-    model = MaskedLanguageModel(network).to(device)
+    with torch.device(device):  # drawing 650 M weights on a CPU takes half a minute
+        model = MaskedLanguageModel(network)
     if compiled:
         model.encoder.compile_layers()
     optimizer = make_optimizer([(model, 1.0)], settings)
@@ -156,7 +158,8 @@ def peer_step(network: NetworkSettings, device: str) -> Callable[[Batch], None]:
 def measure_gpu(toy: bool) -> Iterator[dict]:
     """One row per size: ours, compiled and not; the peer with random and with grouped batches.
 
-    A way that runs out of memory is left out of its row. No size is begun after ``LAST_START``.
+    A way that runs out of memory, or fails otherwise, is left out of its row, which says why. No
+    size is begun after ``LAST_START``.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokens, seconds = (512, 0.3) if toy else (TOKENS, SECONDS)
@@ -166,7 +169,8 @@ def measure_gpu(toy: bool) -> Iterator[dict]:
         if time.monotonic() - begun > LAST_START:
             print(f"{name}: no time left, left out", flush=True)
             continue
-        parameters = sum(p.numel() for p in MaskedLanguageModel(network).parameters())
+        with torch.device("meta"):
+            parameters = sum(p.numel() for p in MaskedLanguageModel(network).parameters())
         ways: dict[str, tuple[Callable[[], Callable[[Batch], None]], list[Batch]]] = {
             "pfamformer": (lambda n=network: our_step(n, device, False), ours),
             "compiled": (lambda n=network: our_step(n, device, True), ours),
@@ -174,14 +178,15 @@ def measure_gpu(toy: bool) -> Iterator[dict]:
             "grouped": (lambda n=network: peer_step(n, device), ours),
         }
         found = {way: _attempt(way, *given, seconds) for way, given in ways.items()}
-        done = {way: timed_ for way, timed_ in found.items() if timed_ is not None}
+        done = {way: one for way, one in found.items() if isinstance(one, Timed)}
+        failed = {way: one for way, one in found.items() if isinstance(one, str)}
         mfu = {w: utilisation(t, network, parameters, peak) for w, t in done.items()}
         _print_ratios(f"pretraining, {name}, {device}", done, mfu)
         yield {
             "size": name, "parameters": parameters, "device": _device_name(), "peak_flops": peak,
             "residues_per_second": {w: t.rate for w, t in done.items()}, "mfu": mfu,
             "memory_mb": {w: t.memory_mb for w, t in done.items()},
-            "out_of_memory": sorted(found.keys() - done.keys()),
+            "failed": failed,
         }  # fmt: skip
 
 
@@ -202,13 +207,15 @@ def _batches(tokens: int, toy: bool) -> tuple[list[Batch], list[Batch]]:
 
 def _attempt(
     way: str, make: Callable[[], Callable[[Batch], None]], batches: list[Batch], seconds: float
-) -> Timed | None:
-    """One way, or None where the GPU's memory does not suffice."""
+) -> Timed | str:
+    """One way, or why it has no result: the others are measured all the same."""
     try:
         return timed(make(), batches, seconds)
-    except torch.OutOfMemoryError:
-        print(f"{way}: out of memory", flush=True)
-        return None
+    except RuntimeError as error:  # out of memory among them
+        short = isinstance(error, torch.OutOfMemoryError)
+        why = OUT_OF_MEMORY if short else f"{type(error).__name__}: {error}"
+        print(f"{way}: {why}", flush=True)
+        return why
     finally:
         gc.collect()
         if torch.cuda.is_available():

@@ -45,13 +45,15 @@ class Peer:
         labels: Tensor | None, device: str = "cpu",
     ) -> None:  # fmt: skip
         self.task, self.masked, self.labels, self.device = task, masked, labels, device
-        if task == "fine-tuning":
-            config = esm2_config(network, num_labels=classes)
-            self.model = transformers.EsmForSequenceClassification(config)
-        elif task == "pretraining":
-            self.model = transformers.EsmForMaskedLM(esm2_config(network))
-        else:
-            self.model = transformers.EsmModel(esm2_config(network), add_pooling_layer=False)
+        with torch.device(device):
+            if task == "fine-tuning":
+                config = esm2_config(network, num_labels=classes)
+                self.model = transformers.EsmForSequenceClassification(config)
+            elif task == "pretraining":
+                self.model = transformers.EsmForMaskedLM(esm2_config(network))
+            else:
+                config = esm2_config(network)
+                self.model = transformers.EsmModel(config, add_pooling_layer=False)
         self.model.to(device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4, fused=True)
 

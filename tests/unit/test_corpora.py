@@ -315,9 +315,16 @@ def test_linclust_leaves_one_sequence_of_each_cluster(tmp_path, stream):
         write_shard(tmp_path, "p1", shuffled[:20]),
         write_shard(tmp_path, "p2", shuffled[20:]),
     ]
-    lost = surplus_members(
-        tmp_path, shards, min_identity=0.5, min_coverage=0.8, members=1, threads=1
-    )
+    settings = {"min_identity": 0.5, "min_coverage": 0.8, "members": 1, "threads": 1}
+    lost = surplus_members(tmp_path, shards, {}, **settings)
     gone = {int(row) + 20 * (shard == "p2") for shard, row in lost.itertuples(index=False)}
     kept = [order[i] // 4 for i in range(48) if i not in gone]
     assert sorted(kept) == list(range(12))
+    # Left out for another reason, those that were kept do not take their clusters with them.
+    others = np.array(sorted(set(range(48)) - gone))
+    without = {"p1": others[others < 20], "p2": others[others >= 20] - 20}
+    again = surplus_members(tmp_path, shards, without, **settings)
+    gone = {int(row) + 20 * (shard == "p2") for shard, row in again.itertuples(index=False)}
+    assert not gone & set(others.tolist())
+    left = set(range(48)) - gone - set(others.tolist())
+    assert sorted(order[i] // 4 for i in left) == list(range(12))

@@ -46,13 +46,15 @@ def test_model_flops_are_what_torch_counts(stream):
     assert counter.get_total_flops() == expected
 
 
-def test_rows_of_the_gpu_say_what_ran_out_of_memory(monkeypatch):
-    def too_large(*_):
-        raise torch.OutOfMemoryError
+def test_rows_of_the_gpu_say_what_failed_and_why(monkeypatch):
+    errors = [torch.OutOfMemoryError(), RuntimeError("no kernel image")]
 
-    monkeypatch.setattr(gpu, "peer_step", too_large)
+    def fails(*_):
+        raise errors.pop(0)
+
+    monkeypatch.setattr(gpu, "peer_step", fails)
     monkeypatch.setattr(Encoder, "compile_layers", lambda self: None)  # takes a minute
     (row,) = gpu.measure_gpu(toy=True)
-    assert row["out_of_memory"] == ["grouped", "random"]
+    assert row["failed"] == {"random": "out of memory", "grouped": "RuntimeError: no kernel image"}
     assert row["mfu"].keys() == {"pfamformer", "compiled"} and min(row["mfu"].values()) > 0
     json.dumps(row)

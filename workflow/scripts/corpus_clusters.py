@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pfamformer.command import log, run
 from pfamformer.families.clusters import surplus_members
+from pfamformer.families.homologues import read_rows
 from pfamformer.tables import write_table
 
 
@@ -13,6 +14,7 @@ def main() -> None:
     """Parse, cluster, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shards", required=True, nargs="+", help="JSON files of corpus_shard.py")
+    parser.add_argument("--homologues", nargs="*", default=[], help="of each shard, Parquet")
     parser.add_argument("--folder", required=True, help="training part of the corpus")
     parser.add_argument("--min-identity", type=float, required=True)
     parser.add_argument("--min-coverage", type=float, required=True)
@@ -24,12 +26,14 @@ def main() -> None:
     found = surplus_members(
         Path(arguments.folder),
         entries,
+        read_rows(arguments.homologues),
         min_identity=arguments.min_identity,
         min_coverage=arguments.min_coverage,
         members=arguments.members,
         threads=arguments.threads,
     )
-    log.info("%d of %d sequences are surplus", len(found), sum(e["sequences"] for e in entries))
+    read = sum(entry["sequences"] for entry in entries)
+    log.info("%d of %d sequences are surplus", len(found), read)
     write_table(found, "surplus", arguments.output)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pfamformer.command import run
 from pfamformer.families.corpus_index import join_shards
+from pfamformer.families.homologues import read_rows
 from pfamformer.tables import read_table
 
 
@@ -20,10 +21,7 @@ def main() -> None:
     entries = [json.loads(Path(path).read_text(encoding="utf-8")) for path in arguments.shards]
     left_out = {}
     if arguments.homologues:
-        left_out["homologue_of_held_out"] = {
-            Path(path).stem: read_table("homologues", path)["row"].to_numpy()
-            for path in arguments.homologues
-        }
+        left_out["homologue_of_held_out"] = read_rows(arguments.homologues)
     if arguments.surplus:
         surplus = read_table("surplus", arguments.surplus)
         left_out["cluster_surplus"] = {

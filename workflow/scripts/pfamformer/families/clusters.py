@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ def beyond(clusters: np.ndarray, hashes: np.ndarray, members: int) -> np.ndarray
 def surplus_members(
     folder: Path,
     shards: Sequence[dict[str, Any]],
+    without: Mapping[str, np.ndarray],
     *,
     min_identity: float,
     min_coverage: float,
@@ -45,21 +46,37 @@ def surplus_members(
     Args:
         folder: the training part of the corpus.
         shards: entries of its shards.
+        without: rows by name of their shard that are left out anyway. They belong to no cluster:
+            one of them must not stand for a cluster whose other members are read.
 
     Returns:
         The ``surplus`` table: ``shard`` and ``row``.
     """
+    left = [_rows_left(shard, without) for shard in shards]
     clusters = linclust(
-        chain.from_iterable(MappedShard(folder, shard).texts() for shard in shards),
+        _texts(folder, shards, left),
         min_identity=min_identity,
         min_coverage=min_coverage,
         threads=threads,
     )
-    hashes = np.concatenate(
-        [np.zeros(0, "<u8"), *(mapped(folder / f"{s['name']}.hashes", "<u8") for s in shards)]
-    )
-    lost = np.flatnonzero(beyond(clusters, hashes, members))
-    starts = np.cumsum([0, *(shard["sequences"] for shard in shards)])
-    shard = np.searchsorted(starts, lost, side="right") - 1
-    names = np.array([shard["name"] for shard in shards], dtype=object)
-    return pd.DataFrame({"shard": names[shard], "row": lost - starts[shard]})
+    hashes = [
+        mapped(folder / f"{shard['name']}.hashes", "<u8")[rows]
+        for shard, rows in zip(shards, left, strict=True)
+    ]
+    lost = beyond(clusters, np.concatenate([np.zeros(0, "<u8"), *hashes]), members)
+    names = np.repeat([shard["name"] for shard in shards], [len(rows) for rows in left])
+    rows = np.concatenate([np.zeros(0, dtype=np.int64), *left])
+    return pd.DataFrame({"shard": names[lost].astype(object), "row": rows[lost]})
+
+
+def _rows_left(shard: dict[str, Any], without: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.delete(np.arange(shard["sequences"]), without.get(shard["name"], []))
+
+
+def _texts(
+    folder: Path, shards: Sequence[dict[str, Any]], left: Sequence[np.ndarray]
+) -> Iterator[str]:
+    for shard, rows in zip(shards, left, strict=True):
+        chosen = np.zeros(shard["sequences"], dtype=bool)
+        chosen[rows] = True
+        yield from compress(MappedShard(folder, shard).texts(), chosen)

@@ -14,12 +14,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pfamformer.config import HomologueSettings
 from pfamformer.errors import InputError
 from pfamformer.families.similarity import MAX_TARGETS, find_parts
 from pfamformer.sequences.shards import MappedShard
+from pfamformer.tables import read_table
 
 
 def homologues(
@@ -47,6 +49,11 @@ def homologues(
     hits = hits.drop_duplicates("row", keep="last")
     hits["domain"] = held_out["id"].to_numpy()[hits["number"]]
     return hits[["row", "domain", "identity", "coverage", "bits"]].reset_index(drop=True)
+
+
+def read_rows(paths: Iterable[str | Path]) -> dict[str, np.ndarray]:
+    """Rows of some ``homologues`` tables by the name of their shard."""
+    return {Path(path).stem: read_table("homologues", path)["row"].to_numpy() for path in paths}
 
 
 def _search_sequences(
