@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import matplotlib
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -44,16 +45,19 @@ def _dots(axes: Axes, table: pd.DataFrame) -> None:
 
 def _cost(axes: Axes, table: pd.DataFrame) -> None:
     hours = table["hours"] + table["pretraining_hours"]
-    for place, (x, row) in enumerate(zip(hours, table.to_dict("records"), strict=True)):
-        colour = COLOURS[1] if place == 0 else COLOURS[0]
-        axes.plot(x, row["accuracy"], "o", color=colour, ms=7)
-        # Labels alternate sides: neighbours of equal cost stay readable.
-        axes.annotate(
-            row["run"], (x, row["accuracy"]), xytext=(0, 7 if place % 2 else -7),
-            textcoords="offset points", ha="center", va="bottom" if place % 2 else "top",
-            fontsize=8.5, color=INK,
-        )  # fmt: skip
+    for place, (x, y) in enumerate(zip(hours, table["accuracy"], strict=True)):
+        axes.plot(x, y, "o", color=COLOURS[1] if place == 0 else COLOURS[0], ms=7)
+    # Names stand on the side where there is room, a twelfth of the height apart at least.
+    left = hours <= (hours.min() + hours.max()) / 2
+    apart = max(0.5, np.ptp(table["accuracy"])) / 12
+    for side, chosen in (("left", table[left]), ("right", table[~left])):
+        height = -np.inf
+        for row in chosen.sort_values("accuracy").itertuples():
+            height = max(row.accuracy, height + apart)
+            name = f"   {row.run}" if side == "left" else f"{row.run}   "
+            axes.text(hours[row.Index], height, name, ha=side, va="center", fontsize=8.5, color=INK)
     axes.margins(x=0.25, y=0.2)
+    axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel("device hours, pretraining included")
     axes.set_ylabel("accuracy (%)")
     axes.set_title("b  quality against cost", loc="left", fontsize=10, fontweight="bold", color=INK)
