@@ -31,7 +31,7 @@ if GO:
         GO_CALLS.append(f"{RESULTS}/combinations/go_ranking/calls.parquet")
     GO_ITEMS = [
         f"{RESULTS}/tables/{name}.json"
-        for name in ("table_6", "go_baselines", *(["table_7"] if TERMS else []))
+        for name in ("table_6", "go_baselines", "go_identity", *(["table_7"] if TERMS else []))
     ]
     ITEMS += GO_ITEMS
 
@@ -214,6 +214,13 @@ if GO:
                 labels={"item": "Gene Ontology: curves"},
             ),
             item=f"{RESULTS}/tables/go_baselines.json",
+            identity_figure=report(
+                f"{RESULTS}/tables/go_identity.svg",
+                caption="../workflow/report/go_baselines.rst",
+                category="Figures",
+                labels={"item": "Gene Ontology: by identity"},
+            ),
+            identity_item=f"{RESULTS}/tables/go_identity.json",
         log:
             f"{LOGS}/go_baselines.log",
         conda:
@@ -232,7 +239,9 @@ if GO:
             " --neighbours {input.neighbours} --summary {input.summary} --calls {input.calls}"
             " --bootstrap {params.bootstrap} --confidence {params.confidence} --seed {params.seed}"
             " --table {output.table} --identity {output.identity} --curves {output.curves}"
-            " --figure {output.figure} --item {output.item} 2> {log}"
+            " --figure {output.figure} --item {output.item}"
+            " --identity-figure {output.identity_figure} --identity-item {output.identity_item}"
+            " 2> {log}"
 
     rule terms:
         """A network that calls terms."""

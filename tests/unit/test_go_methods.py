@@ -28,6 +28,7 @@ from pfamformer.methods import (
     term_neighbours,
 )
 from pfamformer.methods.calls import term_calls
+from pfamformer.report import go_identity
 from pfamformer.report.go_baselines import describe, draw, shortfalls
 from pfamformer.report.items import cells
 from pfamformer.sources.embedded import PROFILES
@@ -305,6 +306,26 @@ def test_the_report_item_shows_what_was_measured(task, stream, tmp_path):
     assert f"Highest Fmax: {best:.3f}" in item.text[0]
     shown = cells(item, table)
     assert len(shown) == 4 and shown[0][4]["text"] == f"{table['fmax'][0]:.3f}"
+
+
+def test_results_by_identity_are_drawn_and_said():
+    identity = pd.DataFrame(
+        [("mfo", method, label, 9, value)
+         for method, values in {BIT_SCORE_VOTE: (0.0, 0.7), RANKING: (0.4, 0.6)}.items()
+         for label, value in zip(("no hit", "≥ 60 %"), values, strict=True)],
+        columns=["ontology", "method", "identity", "proteins", "fmax"],
+    )  # fmt: skip
+    axis, *others = go_identity.draw(identity).axes
+    assert not others and len(axis.get_lines()) == 2
+    assert axis.get_lines()[0].get_ydata()[[0, 3]].tolist() == [0.0, 0.7]
+    assert [tick.get_text().split("\n")[1] for tick in axis.get_xticklabels()] == [
+        "(9)", "(0)", "(0)", "(9)",
+    ]  # fmt: skip
+    assert go_identity.describe(identity).text == [
+        f"Molecular function: without a hit {RANKING} leads (0.400; {BIT_SCORE_VOTE} 0.000), "
+        f"at 60 % identity or more {BIT_SCORE_VOTE} leads (0.700)."
+    ]
+    go_identity.draw(identity[:0])
 
 
 def test_tables_come_back_with_empty_places(tmp_path):

@@ -15,6 +15,7 @@ from pfamformer.evaluation.terms import (
     questions,
     read_calls,
 )
+from pfamformer.report import go_identity
 from pfamformer.report.figures import save_svg
 from pfamformer.report.go_baselines import describe, draw
 from pfamformer.report.items import write_item
@@ -32,7 +33,8 @@ def main() -> None:
     parser.add_argument("--bootstrap", type=int, required=True)
     parser.add_argument("--confidence", type=float, required=True)
     parser.add_argument("--seed", type=int, required=True)
-    for output in ("table", "identity", "curves", "figure", "item"):
+    outputs = ("table", "identity", "curves", "figure", "item")
+    for output in (*outputs, "identity-figure", "identity-item"):
         parser.add_argument(f"--{output}", required=True, help="output")
     arguments = parser.parse_args()
     settings = EvaluationSettings(bootstrap=arguments.bootstrap, confidence=arguments.confidence)
@@ -62,6 +64,8 @@ def main() -> None:
     summary = json.loads(Path(arguments.summary).read_text(encoding="utf-8"))
     item = describe(found[arguments.table], found[arguments.identity], summary)
     write_item(item, arguments.item)
+    save_svg(go_identity.draw(found[arguments.identity]), arguments.identity_figure)
+    write_item(go_identity.describe(found[arguments.identity]), arguments.identity_item)
 
 
 if __name__ == "__main__":
