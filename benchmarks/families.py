@@ -9,7 +9,7 @@ config/own_families.yaml and benchmarks/families_SET.yaml over the common config
 finished already is only read. All methods answer for the same test domains. The network `chain`
 starts from the profiles of the training part and is trained on training domains and on sequences
 drawn from these profiles; nothing of the test part reaches any training. The cascade is one network
-of two: ProtCNN names 32 families, the chain chooses among these. Settings were chosen on
+of two: ProtCNN names 64 families, the chain chooses among these. Settings were chosen on
 development parts.
 """
 

@@ -3,7 +3,7 @@
 python benchmarks/families_speed.py --results results/demo
 
 The classifier (head `dropout`), the network of chained motifs, the cascade in which a ProtCNN names
-32 families for it, and both taggers with their decoding, beside PyHMMER's hmmsearch with default
+64 families for it, and both taggers with their decoding, beside PyHMMER's hmmsearch with default
 filters. Profiles of the finished project are repeated under new names until there are enough
 families. Networks have random weights: their speed does not depend on them; that of the tagger of
 chains does, so it has the profiles' scores, and what chance finds is fitted to the same proteins.
@@ -42,8 +42,8 @@ FAMILIES = (100, 1000, 20_000)
 MOST_TAGGED = 1000
 # The demo's network.
 NETWORK = NetworkSettings(layers=4, width=128, heads=2, feed_forward=512)
-# As in benchmarks/families_280.yaml, and the default of a cascade.
-PROTCNN, SHORTLIST = {"kind": "protcnn", "filters": 256, "blocks": 3}, 32
+# As in benchmarks/families_280.yaml, and what its cascade needs.
+PROTCNN, SHORTLIST = {"kind": "protcnn", "filters": 256, "blocks": 3}, 64
 SHARED = {"epochs": 1, "tokens_per_batch": 2048, "max_length": 512, "learning_rate": 0.001}
 # Of annotations of human proteins; its values do not change the work.
 GRAMMAR = Grammar(enter=0.003, leave=0.01, adjoin=0.05)

@@ -110,12 +110,16 @@ rule cascade:
     params:
         code=code_digest("cascade"),
         members=lambda wildcards: PROJECT.members(wildcards.cascade),
-        shortlist=lambda wildcards: COMBINATIONS[wildcards.cascade].shortlist,
+        shortlist=lambda wildcards: (
+            f"--shortlist {COMBINATIONS[wildcards.cascade].shortlist}"
+            if COMBINATIONS[wildcards.cascade].shortlist
+            else ""
+        ),
         candidates=PROJECT.evaluation.candidates,
         output=lambda wildcards, output: str(Path(output.weights).parent),
     shell:
         "python {input.code[0]} --domains {input.domains} --split {input.split}"
-        " --members {params.members} --weights {input.weights} --shortlist {params.shortlist}"
+        " --members {params.members} --weights {input.weights} {params.shortlist}"
         " --run {wildcards.cascade} --candidates {params.candidates} --threads {threads}"
         " --output {params.output} 2> {log}"
 

@@ -84,7 +84,9 @@ def test_a_cascade_is_both_networks_on_the_first_ones_list(sequences):
 
 def test_fitted_weights_are_the_likeliest_and_survive_the_file(files, sequences, stream, tmp_path):
     device = torch.device("cpu")
-    network, settings, families = cascade.join(*files, 12, device)
+    dev = pd.DataFrame({"sequence": sequences, "family": FAMILIES[0]})
+    network, settings, families = cascade.join(*files, None, dev, device)
+    assert network.shortlist == 12
     # Truth: what the second network says, mostly.
     second = log_probabilities(network.second, settings, sequences).argmax(1)
     labels = np.where(stream.random(len(second)) < 0.8, second, stream.integers(0, 12, len(second)))
@@ -114,13 +116,26 @@ def test_fitted_weights_are_the_likeliest_and_survive_the_file(files, sequences,
     )
 
 
+def test_the_list_is_as_long_as_the_development_part_needs(stream):
+    families = [str(number) for number in range(1000)]
+    said = stream.permuted(np.tile(-np.arange(1000.0), (300, 1)), axis=1)
+    # The true family of a domain has this rank: of two domains in 300 far behind the others.
+    ranks = np.r_[stream.integers(0, 70, 298), 900, 901]
+    labels = np.argsort(-said, axis=1)[np.arange(300), ranks]
+    dev = pd.DataFrame({"family": np.array(families)[labels]})
+    assert cascade.needed(said, dev, families) == 2 * BLOCK
+    assert cascade.needed(said, dev.assign(family="unknown"), families) == 1000
+    assert cascade.needed(said[:, :80], dev.assign(family="79"), families[:80]) == 80
+
+
 def test_networks_of_other_families_are_refused(files, tmp_path):
     (tmp_path / "other").mkdir()
     model = Classifier(None, 12, SCORING, windows=WINDOWS)
     about = {"families": [*FAMILIES[:-1], "other"], "windows": WINDOWS}
     save_trained(tmp_path / "other", model, SCORING, None, about)
+    other = tmp_path / "other/weights.safetensors"
     with pytest.raises(InputError, match="other families"):
-        cascade.join(files[0], tmp_path / "other/weights.safetensors", 5, torch.device("cpu"))
+        cascade.join(files[0], other, 5, pd.DataFrame(), torch.device("cpu"))
 
 
 @pytest.mark.parametrize("members", [["chain", "protcnn"], ["protcnn"], ["protcnn", "profile_hmm"]])

@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--split", required=True, help="split.parquet")
     parser.add_argument("--members", required=True, nargs=2, help="names, the faster one first")
     parser.add_argument("--weights", required=True, nargs=2, type=Path, help="theirs")
-    parser.add_argument("--shortlist", type=int, required=True, help="families the first one names")
+    parser.add_argument("--shortlist", type=int, help="families the first one names")
     parser.add_argument("--run", required=True)
     parser.add_argument("--candidates", type=int, required=True, help="families kept per domain")
     parser.add_argument("--threads", type=int, required=True)
@@ -28,12 +28,12 @@ def main() -> None:
     given = parser.parse_args()
     parts = parts_of(read_table("domains", given.domains), read_table("split", given.split))
     network, settings, families = cascade.join(
-        *given.weights, given.shortlist, prepare_device(given.threads)
+        *given.weights, given.shortlist, parts["dev"], prepare_device(given.threads)
     )
     found = cascade.fit(network, settings, families, tuple(given.members), parts["dev"])
     cascade.save(given.output / "weights.safetensors", network, *given.weights)
     # Families beyond the list have no probability; only those on it are written.
-    kept = min(given.candidates, given.shortlist)
+    kept = min(given.candidates, network.shortlist)
     scores = {}
     for part in SCORED:
         sequences = parts[part]["sequence"].tolist()
@@ -43,7 +43,7 @@ def main() -> None:
         scores, parts, given.output, method=method_name("cascade", 2), run=given.run,
         limit=given.candidates, logarithmic=True,
     )  # fmt: skip
-    about = {"rule": "cascade", "members": given.members, "shortlist": given.shortlist}
+    about = {"rule": "cascade", "members": given.members, "shortlist": network.shortlist}
     with atomic_path(given.output / "combination.json") as temporary:
         temporary.write_text(json.dumps(about | vars(found), indent=1) + "\n", encoding="utf-8")
 

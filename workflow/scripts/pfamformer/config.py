@@ -771,9 +771,10 @@ class CombinationSettings(Settings):
         "'chain', scores only these",
         default="probability",
     )
-    shortlist: int = setting(
-        "Families that the first network of a cascade names of each sequence", "families", 32,
-        ge=2, le=100_000,
+    shortlist: int | None = setting(
+        "Families that the first network of a cascade names of each sequence; null: as many as it "
+        "needs to name the right one of 99 % of the development part, in steps of 64", "families",
+        None, ge=2, le=100_000,
     )  # fmt: skip
 
 

@@ -13,18 +13,26 @@ from pfamformer.command import log
 from pfamformer.config import FinetuneSettings
 from pfamformer.errors import InputError
 from pfamformer.methods.combination import Fit, most_likely
-from pfamformer.methods.network import description, load_classifier
+from pfamformer.methods.network import description, load_classifier, log_probabilities
 from pfamformer.model.cascade import Cascade
+from pfamformer.model.chain_compiled import BLOCK
 from pfamformer.sequences.alphabet import encode
 from pfamformer.training.batches import InMemory, read_in_order
 from pfamformer.training.device import autocast
 from pfamformer.training.state import save_weights
 
+#: Share of development domains whose family must be on the list that is as long as it has to be.
+LISTED = 0.99
+
 
 def join(
-    first: Path, second: Path, shortlist: int, device: torch.device
+    first: Path, second: Path, shortlist: int | None, dev: pd.DataFrame, device: torch.device
 ) -> tuple[Cascade, FinetuneSettings, list[str]]:
     """The cascade of two weights files, not fitted yet, with settings and families of the first.
+
+    Args:
+        shortlist: families to name; None: see :func:`needed`.
+        dev: the development rows of the domain table.
 
     Raises:
         InputError: they do not know the same families.
@@ -36,7 +44,25 @@ def join(
             second, "knows other families than the network that names them",
             remedy="Train both on the same split",
         )  # fmt: skip
+    if shortlist is None:
+        shortlist = needed(log_probabilities(naming, settings, dev["sequence"]), dev, families)
     return Cascade(naming, scoring, shortlist).to(device).eval(), settings, families
+
+
+def needed(said_NC: np.ndarray, dev: pd.DataFrame, families: Sequence[str]) -> int:
+    """The list that holds the family of :data:`LISTED` of the development domains.
+
+    Chains of :data:`BLOCK` families take as long as those of one: a multiple of it, or all families.
+    """
+    labels = dev["family"].map({family: number for number, family in enumerate(families)})
+    known = labels.notna().to_numpy()
+    if not known.any():
+        return len(families)
+    said_NC = said_NC[known]
+    truth_N1 = np.take_along_axis(said_NC, labels[known].to_numpy(dtype=int)[:, None], 1)
+    rank_N = (said_NC > truth_N1).sum(1)
+    longest = int(np.quantile(rank_N, LISTED, method="inverted_cdf")) + 1
+    return min(len(families), -(-longest // BLOCK) * BLOCK)
 
 
 def fit(
