@@ -52,7 +52,7 @@ def join(
 def needed(said_NC: np.ndarray, dev: pd.DataFrame, families: Sequence[str]) -> int:
     """The list that holds the family of :data:`LISTED` of the development domains.
 
-    Chains of :data:`BLOCK` families take as long as those of one: a multiple of it, or all families.
+    Chains of :data:`BLOCK` families take as long as those of one: a multiple of it, or all.
     """
     labels = dev["family"].map({family: number for number, family in enumerate(families)})
     known = labels.notna().to_numpy()
