@@ -5,8 +5,8 @@ import pytest
 
 from pfamformer.errors import InputError
 from pfamformer.report.figures import plt, save_svg
-from pfamformer.report.items import Column, Item, cells, in_order, read_item, write_item
-from pfamformer.report.page import embedded_svg, prose
+from pfamformer.report.items import Column, Item, cells, in_order, prose, read_item, write_item
+from pfamformer.report.page import embedded_svg
 from pfamformer.tables import read_json
 
 

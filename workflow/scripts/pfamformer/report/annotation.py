@@ -16,6 +16,7 @@ from pfamformer.annotation.join import Protein, plain
 from pfamformer.annotation.output import Family, Term
 from pfamformer.annotation.problems import LEFT_OUT, PROBLEMS
 from pfamformer.report.figures import COLOURS
+from pfamformer.report.items import prose
 
 #: Families that the page lists; domains.tsv holds all.
 LISTED = 60
@@ -84,7 +85,7 @@ def make_page(
         loader=jinja2.FileSystemLoader(template.parent), autoescape=True,
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["number"] = lambda value: f"{value:,.0f}"
+    environment.filters |= {"number": lambda value: f"{value:,.0f}", "prose": prose}
     return environment.get_template(template.name).render(
         title=title,
         command=command,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -199,3 +200,14 @@ def p_phrase(p: float) -> str:
     """A p-value inside a sentence: "p = 0.03", "p < 0.0001"."""
     shown = p_value(p)
     return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+
+
+def prose(text: str) -> str:
+    """A text as it is printed.
+
+    Hyphens before numbers become minus signs, those of ranges stay; a number keeps its per cent
+    sign, and a p-value stays whole, at the end of a line.
+    """
+    text = re.sub(r"(?<![\w.)\-–])-(?=\.?\d)", "−", text)
+    text = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
+    return re.sub(r"\bp ([=<]) (?=\d)", "p\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)

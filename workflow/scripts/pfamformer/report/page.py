@@ -18,7 +18,7 @@ import pandas as pd
 
 from pfamformer.families.similarity import mmseqs_binary
 from pfamformer.report.cost import costs
-from pfamformer.report.items import SECTIONS, Item, cells, in_order, read_item
+from pfamformer.report.items import SECTIONS, Item, cells, in_order, prose, read_item
 from pfamformer.report.published import TABLE_3_FAMILIES
 from pfamformer.report.summary import SHOWN, similar_domains, summarise
 from pfamformer.report.table_3 import REFERENCE
@@ -143,17 +143,6 @@ def make_page(folder: Path, items: Sequence[Path], template: Path, options: str)
         versions=_versions(),
         configuration=json.dumps(project, indent=1),
     )
-
-
-def prose(text: str) -> str:
-    """A text as it is printed.
-
-    Hyphens before numbers become minus signs, those of ranges stay; a number keeps its per cent
-    sign, and a p-value stays whole, at the end of a line.
-    """
-    text = re.sub(r"(?<![\w.)\-–])-(?=\.?\d)", "−", text)
-    text = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
-    return re.sub(r"\bp ([=<]) (?=\d)", "p\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
 
 
 def _corpus(results: Results, corpus: str) -> dict[str, Any]:
