@@ -40,7 +40,7 @@ def main() -> None:
         matrix = log_probabilities(network, settings, sequences)
         scores[part] = long_scores(parts[part], matrix, families, kept)
     write_outputs(
-        scores, parts, given.output, method=method_name("cascade", 2), run=given.run,
+        scores, parts, given.output, method=method_name("cascade", given.members), run=given.run,
         limit=given.candidates, logarithmic=True,
     )  # fmt: skip
     about = {"rule": "cascade", "members": given.members, "shortlist": network.shortlist}

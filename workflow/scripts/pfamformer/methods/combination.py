@@ -43,7 +43,7 @@ class Member:
 def method_name(rule: str, members: Sequence[str]) -> str:
     """How tables call a combination of these methods."""
     if rule == "cascade":
-        return "cascade of two networks"
+        return "cascade: {}, then {}".format(*members)
     if rule != "fitted":
         return f"ensemble of {len(members)}"
     # More names would not fit into a row.
