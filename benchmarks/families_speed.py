@@ -7,7 +7,8 @@ The classifier (head `dropout`), the network of chained motifs, the cascade in w
 filters. Profiles of the finished project are repeated under new names until there are enough
 families. Networks have random weights: their speed does not depend on them; that of the tagger of
 chains does, so it has the profiles' scores, and what chance finds is fitted to the same proteins.
-The chained motifs alone grow with the number of families as profiles do.
+The chained motifs of the classifier alone grow with the number of families as profiles do; the
+tagger's are read for a shortlist.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,9 +38,7 @@ from pfamformer.training.batches import InMemory, read_in_order
 from pfamformer.training.chain_tagging import fit_chance
 from pfamformer.training.device import number_format
 
-FAMILIES = (100, 1000, 20_000)
-# The tagger of chains holds the responses of all windows: 20,000 families would take tens of GB.
-MOST_TAGGED = 1000
+FAMILIES = (100, 1000, 5000, 20_000)
 # The demo's network.
 NETWORK = NetworkSettings(layers=4, width=128, heads=2, feed_forward=512)
 # As in benchmarks/families_280.yaml, and what its cascade needs.
@@ -64,6 +63,10 @@ def main() -> None:
     domains = domains.sample(min(len(domains), arguments.domains), random_state=1)
     slices = read_table("localisation", results / "localisation/sequences.parquet")
     slices = slices[slices["part"] == "test"].sample(arguments.proteins, random_state=1)
+    # Chains are compiled when they are first called.
+    ways = classifiers(profiles, domains[:1]) | chain_taggers(profiles, 1, slices[:1])
+    for way in ways.values():
+        way()
     rows = []
     for count in FAMILIES[:2] if arguments.quick else FAMILIES:
         hmms = repeated(profiles, count)
@@ -75,7 +78,7 @@ def main() -> None:
         rows.append(compare(f"classify {len(domains)} domains, {count} families", seconds, **facts))
         ways = {
             "tagger": lambda count=count: tag(count, slices),
-            **chain_taggers(hmms, slices),
+            **chain_taggers(profiles, count, slices),
             "pyhmmer": lambda hmms=hmms: search(hmms, slices, arguments.threads, False),
         }
         seconds = in_turn(arguments.repeats, **ways)
@@ -128,23 +131,36 @@ def tag(families: int, slices: pd.DataFrame) -> pd.DataFrame:
     return calls(model, batches, slices, names, GRAMMAR, "tagger", dtype)
 
 
-def chain_taggers(hmms: Sequence[HMM], slices: pd.DataFrame) -> dict[str, Callable[[], object]]:
-    """The tagger of chained motifs of these profiles, where they fit in memory."""
-    if len(hmms) > MOST_TAGGED:
-        return {}
-    settings = TaggerSettings(kind="tagger", encoder={"kind": "chain", "kernel": 10}, **SHARED)
-    names = [hmm.name for hmm in hmms]
-    windows = windows_of({hmm.name: hmm.M for hmm in hmms}, names, settings.encoder.kernel)
-    model = ChainTagger(settings, windows).eval()
-    even = np.full(len(STANDARD), 1 / len(STANDARD))
-    model.encoder.start_from({hmm.name: log_odds(hmm, even) for hmm in hmms}, names)
+def chain_taggers(
+    profiles: Sequence[HMM], count: int, slices: pd.DataFrame
+) -> dict[str, Callable[[], object]]:
+    """The tagger of chained motifs of so many profiles, with its shortlist."""
     rows = InMemory([encode(s) for s in slices["sequence"]])
+    once, settings = chained(profiles, min(len(profiles), count))
     batches = list(read_in_order(rows, settings.tokens_per_batch, int(rows.lengths.max())))
     order = np.concatenate([batch.rows for batch in batches]).argsort()
     with torch.inference_mode():
-        best_BC = torch.cat([model.best(batch.inputs) for batch in batches])
-    fit_chance(model, best_BC.numpy()[order], rows.lengths, {})
+        best_BC = torch.cat([once.best(batch.inputs) for batch in batches])
+    fit_chance(once, best_BC.numpy()[order], rows.lengths, {})
+    model, _ = chained(profiles, count)
+    # What a repeated profile finds by chance is what it finds.
+    model.location.data = once.location.data[torch.arange(count) % len(once.location)]
+    model.rate.data = once.rate.data[torch.arange(count) % len(once.rate)]
+    names = [str(number) for number in range(count)]
+    # Profiles are laid out for the shortlist once, as HMMER's are read once.
+    model.ungapped.best([np.zeros(1, dtype=np.int64)])
     return {"chain tagger": lambda: calls(model, batches, slices, names, None, "tagger")}
+
+
+def chained(profiles: Sequence[HMM], count: int) -> tuple[ChainTagger, TaggerSettings]:
+    """An untrained tagger of so many profiles, repeated where they are fewer."""
+    settings = TaggerSettings(kind="tagger", encoder={"kind": "chain", "kernel": 10}, **SHARED)
+    names = [hmm.name for hmm in islice(cycle(profiles), count)]
+    windows = windows_of({hmm.name: hmm.M for hmm in profiles}, names, settings.encoder.kernel)
+    model = ChainTagger(settings, windows).eval()
+    even = np.full(len(STANDARD), 1 / len(STANDARD))
+    model.encoder.start_from({hmm.name: log_odds(hmm, even) for hmm in profiles}, names)
+    return model, settings
 
 
 if __name__ == "__main__":

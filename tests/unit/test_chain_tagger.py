@@ -15,10 +15,11 @@ from pfamformer.methods.decoding import decode
 from pfamformer.methods.family_halves import AlignedFamily, halves
 from pfamformer.methods.segments import segment_posteriors, separate, states_of
 from pfamformer.methods.tagging import calls, load_tagger
-from pfamformer.model.chain import best_chains
+from pfamformer.model.chain import NEVER, best_chains
 from pfamformer.model.chain_places import chain_ends
 from pfamformer.model.chain_tagger import reversed_residues
 from pfamformer.model.classifier import residue_mask
+from pfamformer.model.ungapped import CUT, STRIDE
 from pfamformer.sequences.alphabet import encode
 from pfamformer.training.batches import collate
 from pfamformer.training.tagging import train_tagger
@@ -212,6 +213,47 @@ def test_calls_on_random_proteins_are_few_and_weak(trained, stream):
     shuffled = [encode(random_sequence(stream, 200)) for _ in range(20)]
     found = list(chain_tagging.decoded(model, [collate(shuffled, np.arange(20))]))
     assert len(found) < 5 and all(domain.score < usual for _, domain, _ in found)
+
+
+def test_diagonals_are_those_of_a_loop_over_residues(trained, stream):
+    model, _ = load_tagger(trained[2] / "one/weights.safetensors")
+    found = model.ungapped
+    letters = [stream.integers(0, 21, length) for length in (1, 37, 40, 200)]
+    best = found.best(letters)
+    for family in range(len(model.rank)):
+        first, end = found.starts[family] + STRIDE, found.starts[family + 1]
+        profile = 2 * model.encoder.filters.weight[model.encoder.table[family]]
+        profile = profile[: model.encoder.windows[family]].permute(1, 0, 2).flatten(1).detach()
+        profile = np.clip(np.rint(profile.numpy()), -15, 15)
+        assert np.array_equal(found.scores[:-1, first:end], profile)
+        for row, sequence in enumerate(letters):
+            diagonal, highest = np.zeros(end - first + 1), 0
+            for letter in sequence:
+                score = profile[letter] if letter < len(profile) else 0
+                diagonal[1:] = np.maximum(diagonal[:-1] + score, 0)
+                highest = max(highest, diagonal.max())
+            # Beyond 30 bits sums are cut: they stay at the top.
+            assert best[row, family] == highest or min(best[row, family], highest) >= CUT
+
+
+def test_a_shortlist_keeps_the_families_that_are_there(trained):
+    table, _, output = trained
+    model, _ = load_tagger(output / "one/weights.safetensors")
+    assert model.shortlist == 64
+    rows = table[table["part"] != "train"].reset_index(drop=True)
+    batch = collate([encode(s) for s in rows["sequence"]], np.arange(len(rows)))
+    with torch.inference_mode():
+        best = model.best(batch.inputs)
+        assert torch.equal(model.best_listed(batch.inputs), best)
+        model.shortlist = 2
+        listed = model.best_listed(batch.inputs)
+    scored = listed > NEVER
+    assert torch.equal(scored.sum(1), torch.full((len(rows),), 2))
+    assert torch.equal(listed[scored], best[scored])
+    # The family that is left out is the one of the least chain, where one stands apart.
+    middle, least = best.topk(3).values[:, 1:].T
+    clear = middle - least > 20
+    assert clear.sum() > 5 and not scored.gather(1, best.argmin(1)[:, None])[clear].any()
 
 
 def test_families_too_small_to_teach_leave_a_tagger_that_calls_next_to_nothing(tmp_path):

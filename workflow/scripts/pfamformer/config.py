@@ -523,6 +523,10 @@ class ChainSettings(Settings):
         "the kernel", "residues", 3, ge=1, le=50,
     )  # fmt: skip
     far: int = setting("The same at the higher cost", "residues", 31, ge=1, le=500)
+    shortlist: int = setting(
+        "Families of each protein that a tagger scores in full, on a CPU: those whose profile fits "
+        "best without gaps", "families", 64, ge=12, le=100_000,
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _moves_are_possible(self) -> ChainSettings:

@@ -70,7 +70,7 @@ def chains_of(model: ChainTagger, tokens_BL: Tensor, best_BC: Tensor) -> list[Ch
     """Chains of the candidate families of each protein of a batch.
 
     Args:
-        best_BC: of :meth:`ChainTagger.best`.
+        best_BC: of :meth:`ChainTagger.best` or :meth:`ChainTagger.best_listed`.
     """
     length_B = residue_mask(tokens_BL).sum(1)
     count = best_BC.shape[1]
@@ -114,13 +114,15 @@ class View:
     length_mean: np.ndarray
     length_spread: np.ndarray
     lengthen: np.ndarray
-    composition: np.ndarray
+    # Bits of each residue anywhere in each window, and the window of each place of each class.
+    by_window: np.ndarray
+    table: np.ndarray
 
     @classmethod
     def of(cls, model: ChainTagger) -> View:
         """The tagger as it is now."""
         parts = (model.location, model.rate, model.length_mean, model.length_spread, model.lengthen,
-                 model.composition())  # fmt: skip
+                 model.encoder.filters.weight.sum(2), model.encoder.table)  # fmt: skip
         arrays = (part.detach().cpu().numpy() for part in parts)
         return cls(model.encoder.kernel, np.array(model.encoder.windows), *arrays)
 
@@ -174,7 +176,7 @@ def _by_composition(
 ) -> float:
     """Bits that the windows of a segment give its residues in any order."""
     found = counts[end + 1] - counts[start]
-    bits_A = view.composition[label, first : last + 1].sum(0)
+    bits_A = view.by_window[view.table[label, first : last + 1]].sum(0)
     return float(bits_A @ found) / max(1.0, float(found.sum()))
 
 
@@ -212,7 +214,7 @@ def decoded(model: ChainTagger, batches: Iterable[Batch]) -> Iterator[tuple[int,
     with torch.inference_mode():
         for batch in batches:
             tokens_BL = batch.inputs.to(device)
-            chains = chains_of(model, tokens_BL, model.best(tokens_BL))
+            chains = chains_of(model, tokens_BL, model.best_listed(tokens_BL))
             found = [describe(view, its) for its in chains]
             lengths = residue_mask(tokens_BL).sum(1).cpu().numpy()
             chosen = [np.unique(segments.classes) for segments in found]

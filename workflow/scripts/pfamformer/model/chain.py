@@ -59,6 +59,11 @@ class Chain(nn.Module):
         #: Column of a token's residue in ``one_hot``; their number for all that scores 0.
         letter = torch.where(hot.any(1), hot.argmax(1), len(STANDARD))
         self.register_buffer("letter", letter, persistent=False)
+        count = np.bincount(self.windows, minlength=max(self.windows) + 1)
+        #: Classes that have a first, a second, … window.
+        self.places = (len(windows) - count.cumsum())[:-1].tolist()
+        #: The filter of each place of each class (C, places); −1 beyond its last one.
+        self.register_buffer("table", self._table(), persistent=False)
 
     def forward(self, tokens_BL: Tensor) -> Tensor:
         """How well each window fits around each position, bits: (B, L, width)."""
@@ -75,8 +80,7 @@ class Chain(nn.Module):
             (1, pairs, L), pairs with most windows first; and the row of each of the B × K pairs.
         """
         x_BLA = F.embedding(tokens_BL, self.one_hot)
-        table_CP = self.table.to(classes_BK.device)
-        index_BKP = table_CP[classes_BK]
+        index_BKP = self.table[classes_BK]
         longest = int((index_BKP >= 0).sum(-1).max())
         index_BKP = index_BKP[..., :longest]
         B, K, P = index_BKP.shape
@@ -91,19 +95,18 @@ class Chain(nn.Module):
         places = [x_NL[None, :n] for x_NL, n in zip(found_NPL.unbind(1), pairs, strict=True)]
         return places, order_N.argsort()
 
-    @property
-    def table(self) -> Tensor:
-        """The filter of each place of each class (C, places); −1 beyond its last one."""
+    def letters(self, tokens_BL: Tensor) -> list[np.ndarray]:
+        """Each sequence as rows of the filters, without padding, for compiled chains on a CPU."""
+        letters, present = self.letter[tokens_BL].numpy(), (tokens_BL != PAD).numpy()
+        return [row[there] for row, there in zip(letters, present, strict=True)]
+
+    def _table(self) -> Tensor:
         table = np.full((len(self.windows), max(self.windows)), -1)
         number = 0
-        for place, classes in enumerate(self.places()):
+        for place, classes in enumerate(self.places):
             table[self.order[:classes], place] = np.arange(number, number + classes)
             number += classes
         return torch.from_numpy(table)
-
-    def places(self) -> list[int]:
-        """Classes that have a first, a second, … window."""
-        return [sum(n > place for n in self.windows) for place in range(max(self.windows))]
 
     def _windows_of(self, x_BLA: Tensor) -> Tensor:
         """Residues around each position (B, 20 × kernel, L): a convolution as one product.
@@ -122,7 +125,7 @@ class Chain(nn.Module):
             scores: by family, log-odds (bits), shape (positions, 20), residues in token order.
             families: the classes in order.
         """
-        table_CP = self.table
+        table_CP = self.table.cpu()
         for label, family in enumerate(families):
             whole = np.full((self.windows[label] * self.kernel, len(STANDARD)), 0.0)
             whole[: len(scores[family])] = np.maximum(scores[family], LOWEST_SCORE)

@@ -9,14 +9,18 @@ windows that it lacks, and small networks judge it from what is known about it.
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pfamformer.config import TaggerSettings
-from pfamformer.model.chain import Chain, best_chains
+from pfamformer.model.chain import NEVER, Chain, best_chains
+from pfamformer.model.chain_compiled import best_of_all, best_of_few
 from pfamformer.model.chain_places import Ends, chain_ends
 from pfamformer.model.classifier import residue_mask
+from pfamformer.model.ungapped import Ungapped
 
 #: Numbers that describe a segment.
 EVIDENCE = 11
@@ -46,6 +50,7 @@ class ChainTagger(nn.Module):
         super().__init__()
         self.encoder = Chain(settings.encoder, windows)
         self.reach = settings.encoder.near, settings.encoder.far
+        self.shortlist = settings.encoder.shortlist
         self.costs = nn.Parameter(torch.tensor([NEAR, FAR, SKIP]))
         count = len(windows)
         self.location = nn.Parameter(torch.zeros(count))
@@ -63,10 +68,37 @@ class ChainTagger(nn.Module):
 
     def best(self, tokens_BL: Tensor) -> Tensor:
         """Best chain of every class anywhere on each protein, bits (B, C)."""
+        if tokens_BL.device.type == "cpu":
+            found_BC = best_of_all(self.encoder.letters(tokens_BL), *self._chains())
+            return torch.from_numpy(found_BC)[:, self.rank]
         found_BCL = self.encoder(tokens_BL).transpose(1, 2)
-        parts = found_BCL.split(self.encoder.places(), 1)
+        parts = found_BCL.split(self.encoder.places, 1)
         kernel = self.encoder.kernel
         return best_chains(parts, kernel, *self.reach, self.costs)[:, self.rank]
+
+    def best_listed(self, tokens_BL: Tensor) -> Tensor:
+        """The same, but on a CPU of a shortlist of each protein's classes: the others have none.
+
+        On other devices all chains together are fast enough.
+        """
+        if tokens_BL.device.type != "cpu" or len(self.rank) <= self.shortlist:
+            return self.best(tokens_BL)
+        letters = self.encoder.letters(tokens_BL)
+        classes_BK = torch.from_numpy(self.ungapped.shortlist(letters, self.shortlist))
+        ranks_BK = self.rank[classes_BK].numpy()
+        listed_BK = torch.from_numpy(best_of_few(letters, ranks_BK, *self._chains()))
+        found_BC = torch.full((len(letters), len(self.rank)), NEVER)
+        return found_BC.scatter_(1, classes_BK, listed_BK)
+
+    @cached_property
+    def ungapped(self) -> Ungapped:
+        """The profiles as they were when first asked for."""
+        return Ungapped(self.encoder)
+
+    def _chains(self) -> tuple[np.ndarray, np.ndarray, int, int, np.ndarray]:
+        """What compiled chains read besides sequences."""
+        filters, costs = self.encoder.filters.weight.detach(), self.costs.detach()
+        return filters.numpy(), np.array(self.encoder.places), *self.reach, costs.numpy()
 
     def beyond_chance(self, bits: Tensor, classes: Tensor, lengths: Tensor) -> Tensor:
         """Nats by which scores of classes exceed what they find by chance in such lengths."""
@@ -76,12 +108,6 @@ class ChainTagger(nn.Module):
     def judge(self, evidence_NE: Tensor) -> Tensor:
         """Log-odds of segments (N,), nats: the mean of all judges."""
         return torch.stack([judge(evidence_NE)[:, 0] for judge in self.judges]).mean(0)
-
-    def composition(self) -> Tensor:
-        """Bits of each residue anywhere in each window of each class, (C, places, 20)."""
-        by_window_WA = self.encoder.filters.weight.sum(2)
-        table_CP = self.encoder.table.to(by_window_WA.device)
-        return by_window_WA[table_CP.clamp(min=0)] * (table_CP >= 0)[..., None]
 
     def few(self, tokens_BL: Tensor, classes_BK: Tensor) -> Tensor:
         """Best chains of a few classes of each protein, bits (B, K)."""

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from pfamformer.config import FinetuneSettings
 from pfamformer.model.chain import FAR, NEAR, SKIP, Chain, best_chains
 from pfamformer.model.chain_compiled import best_of_all, best_of_few
-from pfamformer.sequences.alphabet import PAD
 
 # A family's lengths are taken to spread at least so much (standard deviation of the logarithm):
 # training domains resemble each other more than held-out ones resemble them.
@@ -30,7 +29,7 @@ class ChainHead(nn.Module):
 
     def __init__(self, encoder: Chain, settings: FinetuneSettings) -> None:
         super().__init__()
-        self.layout = encoder.places(), encoder.kernel
+        self.layout = encoder.places, encoder.kernel
         self.reach = settings.encoder.near, settings.encoder.far
         self.costs = nn.Parameter(torch.tensor([NEAR, FAR, SKIP]))
         # Bits to nats; trained as a logarithm, so that it stays positive.
@@ -53,7 +52,7 @@ class ChainHead(nn.Module):
     @torch.no_grad()
     def compiled(self, encoder: Chain, tokens_BL: Tensor, residue_BL: Tensor) -> Tensor:
         """The same class logits (B, C) from tokens, on a CPU, without gradients, and faster."""
-        score_BC = best_of_all(_letters(encoder, tokens_BL), *self._compiled(encoder))
+        score_BC = best_of_all(encoder.letters(tokens_BL), *self._compiled(encoder))
         score_BC = torch.from_numpy(score_BC)[:, self.rank]
         return score_BC * self.factor.exp() + self._length(residue_BL)
 
@@ -63,7 +62,7 @@ class ChainHead(nn.Module):
     ) -> Tensor:
         """Logits of a few classes of each sequence (B, K), as :meth:`compiled`."""
         ranks = self.rank[classes_BK].numpy()
-        score_BK = best_of_few(_letters(encoder, tokens_BL), ranks, *self._compiled(encoder))
+        score_BK = best_of_few(encoder.letters(tokens_BL), ranks, *self._compiled(encoder))
         length_BK = self._length(residue_BL).gather(1, classes_BK)
         return torch.from_numpy(score_BK) * self.factor.exp() + length_BK
 
@@ -93,9 +92,3 @@ class ChainHead(nn.Module):
         length_B1 = residue_BL.sum(1, keepdim=True).clamp(min=1).float().log()
         away_BC = (length_B1 - self.length_mean) / self.length_spread.exp()
         return (-0.5 * away_BC**2 - self.length_spread).clamp(min=UNLIKELY)
-
-
-def _letters(encoder: Chain, tokens_BL: Tensor) -> list[np.ndarray]:
-    """Each sequence as rows of the filters, without padding."""
-    letters, present = encoder.letter[tokens_BL].numpy(), (tokens_BL != PAD).numpy()
-    return [row[there] for row, there in zip(letters, present, strict=True)]
