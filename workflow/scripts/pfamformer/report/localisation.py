@@ -64,7 +64,7 @@ def make_table(
         least = -np.inf if run == GATHERING else _threshold(found, matched, slices, settings)
         counted = _on(found, slices, "test", "protein")
         counted = counted[counted["score"] >= least]
-        kept[f"{method} ({run})"] = counted
+        kept[method if run == method else f"{method} ({run})"] = counted
         rows.append(
             {"method": method, "run": run, "threshold": least}
             | {"dev_precision": 100 * matched.scores(least)["precision"]}
@@ -224,7 +224,10 @@ def draw_tracks(
     together = truth.groupby("protein")["label"].agg(lambda labels: tuple(sorted(set(labels))))
     first = {together[protein]: protein for protein in reversed(order)}
     order = [p for p in order if first[together[p]] == p][:TRACKS] or sorted(lengths)[:1]
-    tracks = {"truth": truth, **kept}
+    tracks = {"truth": truth.assign(right=True)}
+    for name, calls in kept.items():
+        found = match(calls, truth.rename(columns={"label": "family"}), OVERLAPS[0]).calls
+        tracks[name] = found.assign(right=found["iou"] > 0)
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         figure, panels = plt.subplots(
             len(order), 1, figsize=(9, (0.32 * len(tracks) + 0.75) * len(order)), squeeze=False
@@ -253,19 +256,23 @@ def _draw_protein(
         axes.plot([1, length], [height, height], color="#bbbbbb", lw=1, zorder=0)
         for domain in table.itertuples():
             width = domain.end - domain.start + 1
+            inside, edge = colour[domain.label], "white"
+            if not domain.right:
+                inside, edge = edge, inside
             axes.barh(
-                height, width, left=domain.start, height=BAR, color=colour[domain.label],
-                edgecolor="white", lw=0.6,
+                height, width, left=domain.start, height=BAR, color=inside, edgecolor=edge,
+                lw=0.6 if domain.right else 1.2,
             )  # fmt: skip
             text = names.get(domain.label, domain.label)
             score = f", score {domain.score:.3g}" if hasattr(domain, "score") else ""
-            shown = f"{text} ({domain.label}), residues {domain.start}–{domain.end}{score}"
+            wrong = "" if domain.right else ", no known domain overlaps it enough"
+            shown = f"{text} ({domain.label}), residues {domain.start}–{domain.end}{score}{wrong}"
             hovers.append(Hover(axes, domain.start, height - BAR / 2, width, BAR, shown))
             # A letter takes about 1/95 of the panel's width at this size.
             if width / length > (len(text) + 1) / 95:
                 axes.text(
                     domain.start + width / 2, height, text, ha="center", va="center",
-                    color="white", fontsize=8,
+                    color="white" if domain.right else INK, fontsize=8,
                 )  # fmt: skip
     axes.set_yticks(range(len(here)), list(reversed(here)), fontsize=8)
     axes.set_ylim(-0.6, len(here) - 0.4)
@@ -296,7 +303,9 @@ def describe(table: pd.DataFrame, slices: pd.DataFrame, settings: EvaluationSett
         section="locations",
         title="Domains on held-out proteins",
         caption="The shortest test proteins with several domains, one of each combination of "
-        "families: known domains, then what each method says. In the table, precision and recall "
+        "families: known domains, then what each method says; calls that overlap no known domain "
+        "of their family by half (intersection over union) are drawn hollow. In the table, "
+        "precision and recall "
         "are at an overlap (intersection over union) of 0.5, the boundary error is the median over "
         "both ends of the domains found so.",
         text=[_paragraph(table, settings)],

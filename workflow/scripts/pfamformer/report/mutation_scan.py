@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
 from pfamformer.report.figures import COLOURS, STYLE, Hover, plt, title
@@ -46,7 +47,11 @@ def draw(table: pd.DataFrame) -> Figure:
         figure, (above, below) = plt.subplots(
             2, 1, figsize=(9, 5), sharex=True, height_ratios=[3, 1.2]
         )
-        drawn = above.imshow(heat * factor, aspect="auto", cmap="cividis", interpolation="nearest")
+        # The square root: one residue that decides most does not hide the others.
+        drawn = above.imshow(
+            heat * factor, aspect="auto", cmap="cividis", interpolation="nearest",
+            norm=PowerNorm(0.5, vmin=0, vmax=max(heat.max() * factor, np.finfo(float).tiny)),
+        )  # fmt: skip
         own = [ORDER.find(letter) for letter in table["residue"]]
         above.plot(places, own, ".", color="white", ms=3)
         above.set_yticks(range(len(ORDER)), list(ORDER), fontsize=7)
@@ -118,8 +123,8 @@ def describe(domain: str, family: str, run: str, rho: float, p: float, table: pd
         title=f"Which residues decide: mutation scan of {domain}",
         caption=f"Every residue of a test domain of {family} replaced by each of the twenty; "
         f"colour is the Kullback-Leibler divergence of {run}'s family probabilities from those "
-        "for the unchanged domain. White dots: its own residues. b: mean over substitutions, and "
-        "the information of the seed alignment's column.",
+        "for the unchanged domain, on a scale of its square root. White dots: its own residues. "
+        "b: mean over substitutions, and the information of the seed alignment's column.",
         text=[
             f"{verdict} The tenth of the residues that matter most carry {100 * share:.0f} % of "
             "the change. Mean change (attribution) and conservation of a residue: "
