@@ -6,8 +6,9 @@ Runs the networks, the kernel machine and the neighbours of config/remote_homolo
 seeds each, as SETTINGS say, on one core, then one profile HMM per fold, and writes accuracies
 beside what is published for all of TAPE. --quick only plans. The published numbers are of 12,312
 training domains and 718 domains of the fold holdout, ours of those whose sequence is in the file;
-the networks are small, and pretrained for minutes or not at all. Profiles of folds align what mostly does not align: the
-profile HMM is the study's baseline carried over, not the best that profiles can do.
+the networks are small, and pretrained for minutes or not at all. Profiles of folds align what
+mostly does not align: the profile HMM is the study's baseline carried over, not the best that
+profiles can do.
 
 The second pass of the profile HMM, without filters, takes most of an hour on one core. With
 --profile-sample only so many domains of each holdout that the first pass left without a hit are
