@@ -245,6 +245,8 @@ def test_a_shortlist_keeps_the_families_that_are_there(trained):
     with torch.inference_mode():
         best = model.best(batch.inputs)
         assert torch.equal(model.best_listed(batch.inputs), best)
+        classes = best.topk(2).indices
+        assert torch.equal(model.few(batch.inputs, classes), best.gather(1, classes))
         model.shortlist = 2
         listed = model.best_listed(batch.inputs)
     scored = listed > NEVER
