@@ -114,15 +114,15 @@ class View:
     length_mean: np.ndarray
     length_spread: np.ndarray
     lengthen: np.ndarray
-    # Bits of each residue anywhere in each window, and the window of each place of each class.
-    by_window: np.ndarray
+    # Bits of each residue at each position of each window; the window of each place of each class.
+    filters: np.ndarray
     table: np.ndarray
 
     @classmethod
     def of(cls, model: ChainTagger) -> View:
         """The tagger as it is now."""
         parts = (model.location, model.rate, model.length_mean, model.length_spread, model.lengthen,
-                 model.encoder.filters.weight.sum(2), model.encoder.table)  # fmt: skip
+                 model.encoder.filters.weight, model.encoder.table)  # fmt: skip
         arrays = (part.detach().cpu().numpy() for part in parts)
         return cls(model.encoder.kernel, np.array(model.encoder.windows), *arrays)
 
@@ -176,7 +176,7 @@ def _by_composition(
 ) -> float:
     """Bits that the windows of a segment give its residues in any order."""
     found = counts[end + 1] - counts[start]
-    bits_A = view.by_window[view.table[label, first : last + 1]].sum(0)
+    bits_A = view.filters[view.table[label, first : last + 1]].sum((0, 2))
     return float(bits_A @ found) / max(1.0, float(found.sum()))
 
 

@@ -49,9 +49,9 @@ class Ungapped:
             by_position = HALF * weights_WAK[rows, letter].ravel()
             self.scores[letter, inside] = np.clip(np.rint(by_position), -MOST, MOST)
         self.scores[-1, inside] = 0
-        # Whole families, as many as fill the columns.
-        begin = self.starts[:-1]
-        self.groups = np.flatnonzero(np.diff(begin // COLUMNS, prepend=-1))
+        # Whole families, as many as fill the columns, and the end of the last.
+        filled = np.flatnonzero(np.diff(self.starts[:-1] // COLUMNS, prepend=-1))
+        self.groups = np.append(filled, len(lengths))
 
     def best(self, letters: list[np.ndarray]) -> np.ndarray:
         """Half bits of the best diagonal of each family, at most 120: (sequences, families).
@@ -64,14 +64,14 @@ class Ungapped:
         flat, ends = np.concatenate(padded), np.cumsum([len(x) for x in padded])
         out = np.zeros((len(letters), len(self.starts) - 1), np.int8)
 
-        def group(first: int, last: int) -> None:
-            starts = self.starts[first : last + 1]
-            # Rows that lie together: only then are they read 64 columns at a time.
-            columns = np.ascontiguousarray(self.scores[:, starts[0] : starts[-1] + STRIDE])
-            _diagonals(flat, ends, columns, starts - starts[0], out[:, first:last])
-
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            list(pool.map(group, self.groups, [*self.groups[1:], out.shape[1]]))
+        # Few parts, each with all it does in compiled code: threads do not wait for each other.
+        parts = np.array_split(np.arange(len(self.groups) - 1), torch.get_num_threads())
+        bounds = [self.groups[part[0] : part[-1] + 2] for part in parts if len(part)]
+        with ThreadPoolExecutor(len(bounds)) as pool:
+            found = pool.map(
+                lambda groups: _diagonals(flat, ends, self.scores, self.starts, groups, out), bounds
+            )
+            list(found)
         return out
 
     def shortlist(self, letters: list[np.ndarray], count: int) -> np.ndarray:
@@ -80,28 +80,29 @@ class Ungapped:
 
 
 @compiled
-def _diagonals(flat, ends, scores, starts, best):
-    """Fill ``best`` (sequences, families of a group) for sequences that end at ``ends``."""
-    width = starts[-1]
-    begin = 0
-    for row in range(len(ends)):
-        one, other = np.zeros(width + STRIDE, np.int8), np.zeros(width + STRIDE, np.int8)
-        top = np.zeros(width, np.int8)
-        for at in range(begin, ends[row], STRIDE):
-            _four_residues(
-                one[:width],
-                scores[flat[at], :width],
-                scores[flat[at + 1], 1 : 1 + width],
-                scores[flat[at + 2], 2 : 2 + width],
-                scores[flat[at + 3], 3 : 3 + width],
-                other[STRIDE:],
-                top,
-            )
-            one, other = other, one
-        begin = ends[row]
-        for family in range(len(starts) - 1):
-            # What began in a column is counted there, up to three columns before its own.
-            best[row, family] = top[starts[family] : starts[family + 1]].max()
+def _diagonals(flat, ends, scores, starts, groups, best):
+    """Fill ``best`` (sequences, families) for groups of families; sequences end at ``ends``."""
+    for first, last in zip(groups[:-1], groups[1:]):  # noqa: B905, RUF007
+        left, width = starts[first], starts[last] - starts[first]
+        begin = 0
+        for row in range(len(ends)):
+            one, other = np.zeros(width + STRIDE, np.int8), np.zeros(width + STRIDE, np.int8)
+            top = np.zeros(width, np.int8)
+            for at in range(begin, ends[row], STRIDE):
+                _four_residues(
+                    one[:width],
+                    scores[flat[at], left : left + width],
+                    scores[flat[at + 1], left + 1 : left + 1 + width],
+                    scores[flat[at + 2], left + 2 : left + 2 + width],
+                    scores[flat[at + 3], left + 3 : left + 3 + width],
+                    other[STRIDE:],
+                    top,
+                )
+                one, other = other, one
+            begin = ends[row]
+            for family in range(first, last):
+                # What began in a column is counted there, up to three columns before its own.
+                best[row, family] = top[starts[family] - left : starts[family + 1] - left].max()
 
 
 @compiled
