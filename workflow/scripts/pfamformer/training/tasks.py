@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from pandas.util import hash_pandas_object
 
 from pfamformer.config import NetworkSettings, TaskRunSettings
 from pfamformer.errors import InputError
@@ -200,7 +202,9 @@ def _labels(training: pd.DataFrame, contacts: pd.DataFrame) -> str:
     pairs = zip(training["label"], training["value"], strict=True)
     labels = [f"{label} {value}" for label, value in pairs]
     touching = contacts[contacts["id"].isin(training["id"])]
-    return digest_of_ids(pd.Series([*labels, *touching.astype(str).agg(" ".join, axis=1)]))
+    # Millions of contacts: hashed as columns, not row by row.
+    rows = hash_pandas_object(touching, index=False).to_numpy()
+    return digest_of_ids(pd.Series([*labels, hashlib.sha256(rows.tobytes()).hexdigest()]))
 
 
 def _answers(
