@@ -3,7 +3,7 @@
 The best diagonal of each family's profile on each sequence, in whole numbers of one byte, as the
 first filter of HMMER 3 finds it (SSV: Eddy 2011; Farrar 2007). All profiles lie in one row, so
 that an instruction works on 64 positions whatever their families; four residues are taken at once.
-Time still grows as residues × profile positions, but some hundred times more slowly than that of
+Time still grows as residues × profile positions, but some fifty times more slowly than that of
 chains, and nothing behind it grows with the families.
 """
 
