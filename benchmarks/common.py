@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "workflow/scripts"))
+# Behind this folder, whose programs have names that scripts have too.
+sys.path.insert(1, str(ROOT / "workflow/scripts"))
 RESULTS = ROOT / "benchmarks/results"
 
 

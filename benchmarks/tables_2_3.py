@@ -51,7 +51,7 @@ def main() -> None:
             rows.append(about(project, table))
             rows += [
                 {"project": project, "table": table, **row}
-                for row in json.loads(found.to_json(orient="records", double_precision=4))
+                for row in json.loads(found.to_json(orient="records", double_precision=10))
             ]
     for row in rows:
         print(json.dumps(row))
