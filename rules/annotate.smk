@@ -36,7 +36,8 @@ CALLS = expand(
 )
 
 if PROJECT.query and not Path(PROJECT.query).is_file():
-    raise WorkflowError(f"query: {PROJECT.query}: no such file")
+    wrong = "no file but a folder" if Path(PROJECT.query).is_dir() else "no such file"
+    raise WorkflowError(f"query: {PROJECT.query}: {wrong}")
 
 
 rule annotate:

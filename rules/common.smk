@@ -49,9 +49,11 @@ def when_settings_come(workflow_, settings):
     Command-line options reach the workflow after its files are read, hence the property."""
     if "annotate" in settings.targets and not QUERY:
         raise WorkflowError("annotate needs a FASTA file: --config query=my.fasta")
+    if "ablation" in settings.targets and not PROJECT.ablations:
+        raise WorkflowError("ablation needs comparisons: --configfile config/ablations/heads.yaml")
     rule_names = [rule.name for rule in workflow_.rules]
     for target in settings.targets:
-        if re.fullmatch(r"\w+", target) and target not in rule_names:
+        if re.fullmatch(r"[\w-]+", target) and target not in rule_names:
             raise WorkflowError(f"no target {target!r}{guess(target, rule_names)}")
     settings.max_checksum_file_size = max(CHECKSUMS_UP_TO, settings.max_checksum_file_size)
     workflow_.__dict__["dag_settings"] = settings

@@ -101,6 +101,8 @@ def test_a_folder_of_files_is_used_as_it_lies(copy):
     [
         ("runs={small: {learning_rate: -1}}", "runs.small.learning_rate: must be > 0 (got -1)"),
         ("evalution={}", "evalution: unknown key; did you mean 'evaluation'?"),
+        ("runs={small: {steps: 5}", "runs: must be a section of settings (got '{small"),
+        ("query=tests", "query: tests: no file but a folder"),
     ],
 )
 def test_bad_configuration_stops_before_any_job(tmp_path, setting, message):
@@ -116,7 +118,9 @@ def test_bad_configuration_stops_before_any_job(tmp_path, setting, message):
     ("target", "message"),
     [
         ("annotate", "annotate needs a FASTA file: --config query=my.fasta"),
+        ("ablation", "ablation needs comparisons: --configfile config/ablations/heads.yaml"),
         ("tabel_3", "no target 'tabel_3'; did you mean 'table_3'?"),
+        ("table-3", "no target 'table-3'; did you mean 'table_3'?"),
     ],
 )
 def test_a_target_that_cannot_be_made_gets_one_sentence(tmp_path, target, message):

@@ -1064,13 +1064,16 @@ def resolve(raw: Mapping[str, Any]) -> Project:
         InputError: one line per problem, ``path: what it must be (got value)``, all of them.
     """
     raw = _without_none(dict(raw))
-    defaults = raw.pop("defaults", {}) or {}
-    given_runs = raw.pop("runs", {}) or {}
-    problems = [
+    sections = {key: raw.pop(key, None) or {} for key in ("defaults", "runs")}
+    some_runs = bool(sections["runs"])
+    problems = _no_sections(sections)
+    defaults, given_runs = sections["defaults"], sections["runs"]
+    problems += [
         f"defaults.{kind}: unknown kind of run{guess(kind, KINDS)}"
         for kind in defaults
         if kind not in KINDS
     ]
+    problems += _no_sections(defaults, "defaults.")
     runs: dict[str, Any] = {}
     given_runs = _repeated(given_runs, defaults)
     for name, given in given_runs.items():
@@ -1086,7 +1089,7 @@ def resolve(raw: Mapping[str, Any]) -> Project:
         problems += [_line(e, raw) for e in error.errors()]
     if project is not None:
         problems += _cross_checks(project, given_runs)
-    if not given_runs:
+    if not some_runs:
         problems.append("runs: at least one run is required")
     if problems or project is None:
         unique = list(dict.fromkeys(problems))
@@ -1101,6 +1104,19 @@ def _without_none(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {k: _without_none(v) for k, v in value.items() if v is not None}
     return value
+
+
+def _no_sections(given: dict[str, Any], path: str = "") -> list[str]:
+    """A line for each value that is no section; such values become empty sections.
+
+    Snakemake passes ``--config 'runs={a: {epochs: 5}'``, which lacks a brace, as a text.
+    """
+    wrong = {key: value for key, value in given.items() if not isinstance(value, Mapping)}
+    given.update({key: {} for key in wrong})
+    return [
+        f"{path}{key}: must be a section of settings (got {value!r})"
+        for key, value in wrong.items()
+    ]
 
 
 def _repeated(given_runs: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
