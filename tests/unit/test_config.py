@@ -130,7 +130,9 @@ def merged(*names):
 
 
 # An overlay that lies over another one than the default alone.
-OVER = {"cafa3.yaml": ["full.yaml"], "tape.yaml": ["full.yaml"]}
+OVER = {
+    "cafa3.yaml": ["full.yaml"], "tape.yaml": ["full.yaml"], "scope.yaml": ["remote_homology.yaml"],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("overlay", sorted(p.name for p in (ROOT / "config").glob("*.yaml")))

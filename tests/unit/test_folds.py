@@ -133,6 +133,21 @@ def test_table_4_has_the_accuracies_of_scikit_learn(task, stream):
         make_table([tables[0][1:]], ["x"], holdout, settings, 1)
 
 
+def test_table_4_of_a_set_without_published_numbers(task, stream):
+    """SCOPe's test part: one holdout, the best method first, nothing to compare it with."""
+    domains = domains_of_task(task)[:9]
+    holdout = pd.Series("superfamily-disjoint test", index=domains["id"])
+    tables = [predictions_of(domains, stream, share, run) for share, run in ((0, "x"), (1, "lstm"))]
+    table = make_table(tables, ["x", "lstm"], holdout, EvaluationSettings(bootstrap=100), 1)
+    assert table["run"].tolist() == ["lstm", "x"] and table["published"].isna().all()
+    item = describe(table)
+    assert item.published == "" and "published" not in {column.key for column in item.columns}
+    assert "Superfamily-disjoint test: " in item.caption and "Family holdout" not in item.caption
+    assert item.text == [
+        "Superfamily-disjoint test: 9 domains of 3 folds; best 100.0 %, LSTM (lstm)."
+    ]
+
+
 def test_table_4_without_a_data_set_says_what_it_needs():
     table = make_table([], [], pd.Series(dtype=object), EvaluationSettings(), 1)
     assert table.empty

@@ -52,6 +52,8 @@ def test_cells_show_intervals_small_p_values_and_gaps():
         }
     )
     columns = [Column("m", "", "text"), Column("a", "", "interval"), Column("p", "", "p")]
+    shouted = [Column("m", "", "capitals")]
+    assert cells(item(columns=shouted), numbers)[0][0]["text"] == "X"
     first, second = cells(item(columns=columns), numbers)
     assert [c["text"] for c in first] == ["x", "1,234.6", "< 0.0001"]
     assert first[1]["small"] == "(1.0–2.0)"

@@ -228,6 +228,10 @@ def test_real_scope():
     train = set(found.task.loc[found.task["part"] == "train", "label"])
     held_out = found.task[found.task["part"] == "test"]
     assert len(held_out) > 500 and set(held_out["label"]) <= train
+    table = pd.read_csv(data("remote_homology", "scope_2.08_35.tsv.gz"), sep="\t").set_index("sid")
+    names = found.task["id"].str.partition("/")[2]
+    parts = found.task["part"].groupby(table.loc[names, "superfamily"].to_numpy()).nunique()
+    assert len(parts) == 1997 and (parts == 1).all()
 
 
 def test_astral_is_read_as_the_same_domains_in_a_table(tmp_path, stream):

@@ -53,15 +53,17 @@ def test_every_ablation_can_be_planned(copy, overlay):
 
 
 @pytest.mark.parametrize(
-    ("overlay", "target", "source"),
-    [("remote_homology", "table_4", "tape_partial.tsv.gz"),
-     ("secondary_structure", "tape", "secondary_structure")],
+    ("overlays", "target", "source"),
+    [(["remote_homology"], "table_4", "tape_partial.tsv.gz"),
+     (["remote_homology", "scope"], "table_4", "scope_2.08_35.tsv.gz"),
+     (["secondary_structure"], "tape", "secondary_structure")],
 )  # fmt: skip
-def test_tasks_of_overlays_can_be_planned(copy, overlay, target, source):
+def test_tasks_of_overlays_can_be_planned(copy, overlays, target, source):
     (copy / "data" / source).mkdir(parents=True, exist_ok=True)
-    planned = snakemake(copy, target, "-n", "--configfile", f"config/{overlay}.yaml")
+    files = [f"config/{overlay}.yaml" for overlay in overlays]
+    planned = snakemake(copy, target, "-n", "--configfile", *files)
     assert planned.returncode == 0, planned.stderr[-2000:]
-    table = f"results/{overlay}/tables/{target}.tsv"
+    table = f"results/{overlays[-1]}/tables/{target}.tsv"
     assert table in planned.stdout + planned.stderr
 
 

@@ -95,7 +95,7 @@ def describe(table: pd.DataFrame, identity: pd.DataFrame, summary: Mapping) -> I
         figure="go_baselines.svg",
         numbers="go_baselines.tsv",
         columns=[
-            Column("ontology", "Ontology", "text"),
+            Column("ontology", "Ontology", "capitals"),
             Column("method", "Method", "text"),
             Column("proteins", "Proteins", digits=0),
             Column("coverage", "Coverage", digits=2),

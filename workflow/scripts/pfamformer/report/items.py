@@ -39,10 +39,11 @@ MAX_ROWS = 60
 class Column:
     """A column of an item's table.
 
-    ``kind`` is ``text``, ``number`` (with ``digits``), ``p`` (a p-value), ``interval`` or
-    ``track``. An interval is the value of ``key`` with the columns ``<key>_low`` and ``<key>_high``
-    beside it, and ``<key>_sd`` over repetitions where there is one. A track draws the same as a dot
-    with a bar between 0 and 100, and the column ``mark``, a published value, as a diamond.
+    ``kind`` is ``text``, ``capitals`` (a text in capitals), ``number`` (with ``digits``), ``p`` (a
+    p-value), ``interval`` or ``track``. An interval is the value of ``key`` with the columns
+    ``<key>_low`` and ``<key>_high`` beside it, and ``<key>_sd`` over repetitions where there is
+    one. A track draws the same as a dot with a bar between 0 and 100, and the column ``mark``, a
+    published value, as a diamond.
     """
 
     key: str
@@ -52,8 +53,13 @@ class Column:
     mark: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind not in ("text", "number", "p", "interval", "track"):
+        if self.kind not in ("text", "capitals", "number", "p", "interval", "track"):
             raise ValueError(f"column {self.key}: unknown kind {self.kind!r}")
+
+    @property
+    def left(self) -> bool:
+        """Whether its cells begin at the left edge, as words do."""
+        return self.kind in ("text", "capitals", "track")
 
 
 @dataclass(frozen=True)
@@ -157,8 +163,9 @@ def _cell(column: Column, row: dict[str, Any]) -> dict[str, Any]:
         return _track(column, row)
     if _empty(value):
         return {"text": "–", "sort": "", "small": ""}
-    if column.kind == "text":
-        return {"text": str(value), "sort": str(value), "small": ""}
+    if column.kind in ("text", "capitals"):
+        shown = str(value).upper() if column.kind == "capitals" else str(value)
+        return {"text": shown, "sort": shown, "small": ""}
     if column.kind == "p":
         return {"text": p_value(value), "sort": value, "small": ""}
     shown, small = _fixed(value, column.digits), ""
