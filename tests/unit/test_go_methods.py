@@ -304,7 +304,11 @@ def test_the_report_item_shows_what_was_measured(task, stream, tmp_path):
     item = describe(table, pd.DataFrame(classes), summary)
     best = table[table["ontology"] == "mfo"]["fmax"].max()
     assert f"Highest Fmax: {best:.3f}" in item.text[0]
+    known = table.groupby("ontology")["negatives"].max().sum()
+    assert f"Known not to hold (NOT) are {known} facts" in item.text[-1]
+    assert f"the 2 methods call one {table['negatives_called'].sum()} times" in item.text[-1]
     shown = cells(item, table)
+    assert {row[0]["text"] for row in shown} == {"MFO", "BPO"}
     assert len(shown) == 4 and shown[0][4]["text"] == f"{table['fmax'][0]:.3f}"
 
 

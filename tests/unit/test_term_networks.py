@@ -343,11 +343,14 @@ def test_table_7_says_what_the_ontology_costs():
         ["MFO", f"network, {m}", r, 0.2, 9, share, share, 97.07]
         for m, r, share in (("ontology built in", "a", 100.0), ("independent terms", "b", 61.5))
     ]
+    rows += [[name, rows[0][1], "a", 0.9, 0, np.nan, np.nan, 81.8] for name in ("MFO", "CCO")]
     fmax = pd.DataFrame(
         [("mfo", "network, ontology built in", "a", 0.41), ("mfo", "naive", "n", 0.3),
          ("mfo", "network, independent terms", "b", 0.4)],
         columns=["ontology", "method", "run", "fmax"],
     )  # fmt: skip
     item = describe(pd.DataFrame(rows, columns=COLUMNS), fmax)
-    assert "61.50 % (network, independent terms)" in item.text[0]
+    assert item.text[0].endswith(
+        "61.50 % (network, independent terms). No network calls a term at 0.9 in MFO, CCO."
+    )
     assert item.text[-1].endswith("MFO 0.410 (ontology built in), 0.400 (independent terms).")

@@ -76,13 +76,13 @@ def describe(table: pd.DataFrame, identity: pd.DataFrame, summary: Mapping) -> I
             f"{counts['terms']:,} terms have enough training proteins. "
             f"Highest Fmax: {best['fmax']:.3f}, {best['method']}."
         )
-    known, called = int(table["negatives"].max()), int(table["negatives_called"].sum())
+    known = int(table.groupby("ontology")["negatives"].max().sum())
     text += [
         _far(identity),
-        f"Annotations are open-ended: a term that is not annotated may still be true, so precision "
-        f"and misinformation are too pessimistic. What is known not to hold (NOT) are at most "
-        f"{known} facts about the test proteins of one ontology; all methods together call "
-        f"{called} of them at their best threshold.",
+        "Annotations are open-ended: a term that is not annotated may still be true, so precision "
+        f"and misinformation are too pessimistic. Known not to hold (NOT) are {known:,} facts "
+        f"about the test proteins; at their best thresholds the {table['method'].nunique()} "
+        f"methods call one {int(table['negatives_called'].sum()):,} times in all.",
     ]
     return Item(
         name="go_baselines",

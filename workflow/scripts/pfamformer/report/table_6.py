@@ -56,10 +56,10 @@ def describe(table: pd.DataFrame, summary: Mapping) -> Item:
             f"evidence that counts and a term in use; {counts.get('rejected', 0):,} were broken. "
             f"{summary['proteins_left_out']:,} annotated proteins have no sequence here or were "
             "not drawn.",
-            f"Most copies that disagree are in {worst['ontology']}: {worst['differing']:,} "
-            f"proteins, {worst['differing_share']:.2f} %. The same sequence with other terms is a "
-            "label that no method can get right from the sequence; mostly it says what was "
-            "studied, not what differs.",
+            f"Most proteins whose copies disagree are in {worst['ontology']}: "
+            f"{worst['differing']:,} of the {worst['repeated']:,} with a repeated sequence, "
+            f"{worst['differing_share']:.2f} % of all. From the sequence alone no method can get "
+            "all of them right; a missing term may only say that nobody looked.",
         ],
         published="The study counts CAFA3's training set; here its test proteins are in it too."
         if summary["data"] == "cafa3"
@@ -73,12 +73,14 @@ def describe(table: pd.DataFrame, summary: Mapping) -> Item:
             Column("differing", "… with other terms", digits=0),
             Column("differing_share", "%", digits=2),
             Column("published_proteins", "Published: proteins", digits=0),
-            Column("published_differing", "Published: several", digits=0),
+            Column("published_differing", "Published: several annotations", digits=0),
             Column("published_share", "%", digits=2),
         ],
         rank=6,
         findings=[
-            f"Identical sequences rarely differ in their annotation (table 6): at most "
-            f"{worst['differing_share']:.2f} % of the proteins, in {worst['ontology']}."
+            f"Few proteins have the sequence of another one and other terms (table 6): at most "
+            f"{worst['differing_share']:.2f} %, in {worst['ontology']}, where "
+            f"{worst['differing']:,} of {worst['repeated']:,} proteins with a repeated sequence "
+            "differ."
         ],
     )

@@ -27,7 +27,8 @@ def describe(table: pd.DataFrame, fmax: pd.DataFrame) -> Item:
     text = [
         "Lowest share of ancestors called, at any threshold and in any ontology: "
         + "; ".join(f"{value:.2f} % ({method})" for method, value in lowest.dropna().items())
-        + ".",
+        + "."
+        + _silent(table),
         "With the ontology inside, the network predicts each term given all of its parents; a "
         "term's probability is the product along all its ancestors, so a parent is never less "
         "likely than its child.",
@@ -56,7 +57,8 @@ def describe(table: pd.DataFrame, fmax: pd.DataFrame) -> Item:
         ],
         rank=7.5,
         findings=[
-            "Called terms have their ancestors called too (table 7), at the worst threshold: "
+            "Called terms have their ancestors called too (table 7), at the worst threshold and "
+            "in the worst ontology: "
             + "; ".join(f"{value:.1f} % ({method})" for method, value in lowest.dropna().items())
             + "."
         ]
@@ -78,3 +80,11 @@ def _cost(fmax: pd.DataFrame, runs: list[str]) -> str:
         for name, found in rows.groupby("ontology", sort=False)
     ]
     return "Fmax of these networks: " + "; ".join(said) + "."
+
+
+def _silent(table: pd.DataFrame) -> str:
+    """A sentence more on where no network calls anything, so that nothing is shown."""
+    most = table.groupby(["threshold", "ontology"], sort=False)["terms"].max()
+    silent = most[most == 0].reset_index().groupby("threshold")["ontology"].agg(", ".join)
+    said = "; ".join(f"{threshold:.1f} in {names}" for threshold, names in silent.items())
+    return f" No network calls a term at {said}." if said else ""
