@@ -45,6 +45,28 @@ def make_files(
         subprocess.run(command, cwd=ROOT, check=True)
 
 
+def run_workflow(
+    targets: Iterable[str],
+    overlays: Iterable[str],
+    settings: Mapping[str, object],
+    cores: int,
+    trigger: str | None = None,
+) -> None:
+    """Ask the workflow for targets of families of one's own; what is finished is only read.
+
+    Args:
+        overlays: names of files under ``benchmarks``, laid over ``config/own_families.yaml``.
+        trigger: the only reason to rerun what is there; None: snakemake's own.
+    """
+    command = [
+        sys.executable, "-m", "snakemake", "--cores", str(cores), *targets,
+        *(["--rerun-triggers", trigger] if trigger else []),
+        "--configfile", "config/own_families.yaml", *(f"benchmarks/{o}.yaml" for o in overlays),
+        "--config", *(f"{key}={json.dumps(value)}" for key, value in settings.items()),
+    ]  # fmt: skip
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
 def in_turn(repeats: int, **ways: Callable[[], object]) -> dict[str, list[float]]:
     """Seconds of every way, run in turn so that a busy machine is busy for all of them."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}

@@ -16,13 +16,12 @@ development parts.
 import argparse
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 
-from common import ROOT, parser, write
+from common import ROOT, parser, run_workflow, write
 from pfamformer.evaluation.classification import accuracy, correct, difference, mcnemar
 from pfamformer.tables import read_table
 
@@ -101,15 +100,12 @@ def compute(methods: dict[str, str], arguments: argparse.Namespace) -> str:
     """Ask the workflow for every method's predictions; the project's name."""
     project, files = SETS[arguments.set]
     data = Path(arguments.data).resolve()
-    given = ", ".join(f"{key}: {data / name}" for key, name in files.items())
+    families = {key: str(data / name) for key, name in files.items()}
     targets = [f"results/{project}/{where}/predictions.parquet" for where in methods.values()]
-    command = [
-        "snakemake", "--cores", str(arguments.cores), *targets,
-        "--rerun-triggers", arguments.trigger,
-        "--configfile", "config/own_families.yaml", f"benchmarks/families_{arguments.set}.yaml",
-        "--config", f"sources={{families: {{{given}}}}}",
-    ]  # fmt: skip
-    subprocess.run(command, cwd=ROOT, check=True)
+    run_workflow(
+        targets, [f"families_{arguments.set}"], {"sources": {"families": families}},
+        arguments.cores, arguments.trigger,
+    )  # fmt: skip
     return project
 
 

@@ -13,13 +13,12 @@ Settings were chosen on the development part of the demo.
 import gzip
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 
-from common import ROOT, parser, write
+from common import ROOT, parser, run_workflow, write
 
 SETS = ("full_length_domains", "swissprot")
 # Different domain sequences that a family needs: some are held out, the rest makes its profile.
@@ -44,7 +43,11 @@ def main() -> None:
     rows = []
     for name in arguments.sets:
         folder = Path(arguments.data).resolve() / name
-        results = compute(name, sources(name, folder), arguments.cores)
+        project = f"localisation_{name}"
+        results = ROOT / "results" / project
+        settings = {"project": project, "sources": {"families": sources(name, folder)}}
+        wanted = [f"results/{project}/tables/localisation.tsv"]
+        run_workflow(wanted, ["localisation"], settings, arguments.cores)
         rows += [about(name, results), *judged(name, results)]
     for row in rows:
         print(json.dumps(row))
@@ -79,18 +82,6 @@ def draw(domains: Path, chosen: Path) -> Path:
         with gzip.open(chosen, "wt") as out:
             table[table["family"].isin(names)].to_csv(out, sep="\t", index=False)
     return chosen
-
-
-def compute(name: str, families: dict, cores: int) -> Path:
-    """Ask the workflow for the table; returns the folder of its results."""
-    project = f"localisation_{name}"
-    command = [
-        "snakemake", "--cores", str(cores), f"results/{project}/tables/localisation.tsv",
-        "--configfile", "config/own_families.yaml", "benchmarks/localisation.yaml",
-        "--config", f"project={project}", f"sources={json.dumps({'families': families})}",
-    ]  # fmt: skip
-    subprocess.run(command, cwd=ROOT, check=True)
-    return ROOT / "results" / project
 
 
 def about(name: str, results: Path) -> dict:

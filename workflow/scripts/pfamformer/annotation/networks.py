@@ -21,9 +21,10 @@ from pfamformer.config import TaggerSettings
 from pfamformer.evaluation.probability_curve import Curve
 from pfamformer.methods import TAGGER, term_network
 from pfamformer.methods.decoding import Grammar
-from pfamformer.methods.network import description, load_classifier, log_probabilities
+from pfamformer.methods.network import load_classifier, log_probabilities
 from pfamformer.methods.tagging import decoded, load_tagger
 from pfamformer.model.terms import sparse
+from pfamformer.model.weights import description
 from pfamformer.sequences.alphabet import encode
 from pfamformer.tasks.term_targets import Conditions
 from pfamformer.training.batches import InMemory, read_in_order

@@ -13,9 +13,10 @@ from pfamformer.command import log
 from pfamformer.config import FinetuneSettings
 from pfamformer.errors import InputError
 from pfamformer.methods.combination import Fit, most_likely
-from pfamformer.methods.network import description, load_classifier, log_probabilities
+from pfamformer.methods.network import load_classifier, log_probabilities
 from pfamformer.model.cascade import Cascade
 from pfamformer.model.chain_compiled import BLOCK
+from pfamformer.model.weights import description
 from pfamformer.sequences.alphabet import encode
 from pfamformer.training.batches import InMemory, read_in_order
 from pfamformer.training.device import autocast

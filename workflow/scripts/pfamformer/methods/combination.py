@@ -6,14 +6,18 @@ HMMs and neighbours bits, which are log-odds too: bits × ln 2 are nats.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import logsumexp
+
+from pfamformer.command import atomic_path
 
 # Of the squared distance of the weights from 1, in nats: keeps weights finite where the development
 # part is small or separable, and is negligible beside a few hundred domains.
@@ -49,6 +53,12 @@ def method_name(rule: str, members: Sequence[str]) -> str:
     # More names would not fit into a row.
     named = " and ".join(members) if len(members) == 2 else f"{len(members)} methods"
     return f"fitted sum of {named}"
+
+
+def write_about(folder: Path, about: Mapping[str, object]) -> None:
+    """Write ``combination.json``: rule, members, and what was fitted."""
+    with atomic_path(folder / "combination.json") as temporary:
+        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 def candidates_of(members: Sequence[Member], part: str) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file
 
 from pfamformer.config import FinetuneSettings, NetworkSettings
 from pfamformer.model.cascade import Cascade
 from pfamformer.model.classifier import Classifier
+from pfamformer.model.weights import description
 from pfamformer.sequences.alphabet import encode
 from pfamformer.training.batches import InMemory, Merge, read_in_order
 from pfamformer.training.device import autocast
@@ -73,12 +72,6 @@ def embeddings(model: Classifier, settings: FinetuneSettings, domains: pd.DataFr
                 found = np.zeros((len(rows), vectors.shape[1]), dtype=np.float16)
             found[batch.rows] = vectors
     return np.zeros((0, 0), dtype=np.float16) if found is None else found
-
-
-def description(path: str | Path) -> dict[str, Any]:
-    """What a weights file says about itself."""
-    with safe_open(path, "pt") as file:
-        return json.loads((file.metadata() or {})["about"])
 
 
 def load_classifier(

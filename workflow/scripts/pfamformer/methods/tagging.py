@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import safe_open
+from safetensors.torch import load_file
 
 from pfamformer.config import NetworkSettings, TaggerSettings
 from pfamformer.methods import TAGGER, chain_tagging
@@ -18,6 +17,7 @@ from pfamformer.methods.decoding import Domain, Grammar, States, decode, posteri
 from pfamformer.methods.outputs import places
 from pfamformer.model.chain_tagger import ChainTagger
 from pfamformer.model.tagger import FIRST, LAST, MIDDLE, OUTSIDE, Tagger
+from pfamformer.model.weights import description
 from pfamformer.sequences.alphabet import PAD
 from pfamformer.training.batches import Batch
 
@@ -84,9 +84,7 @@ def decoded(
 
 def load_tagger(path: Path) -> tuple[Tagger | ChainTagger, dict[str, Any]]:
     """A trained tagger, and what its file says about it."""
-    with safe_open(path, "pt") as file:
-        about = json.loads(file.metadata()["about"])
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    about = description(path)
     settings = TaggerSettings.model_validate(about["run"])
     model: Tagger | ChainTagger
     if about.get("windows"):
@@ -94,7 +92,7 @@ def load_tagger(path: Path) -> tuple[Tagger | ChainTagger, dict[str, Any]]:
     else:
         network = about["network"] and NetworkSettings.model_validate(about["network"])
         model = Tagger(network, len(about["families"]), settings)
-    model.load_state_dict(weights)
+    model.load_state_dict(load_file(path))
     return model.eval(), about
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import safe_open
+from safetensors.torch import load_file
 
 from pfamformer.config import NetworkSettings, TermsSettings
 from pfamformer.methods.calls import LOWEST_SCORE, term_calls
 from pfamformer.methods.embedding import CHUNK, unit
 from pfamformer.model.terms import TermClassifier, exact_shares, log_probabilities
+from pfamformer.model.weights import description
 from pfamformer.sequences.alphabet import encode
 from pfamformer.tasks.go import GoTask
 from pfamformer.training.batches import InMemory, read_in_order
@@ -44,9 +44,7 @@ def training_proteins(task: GoTask, settings: TermsSettings) -> pd.DataFrame:
 
 def load(path: str | Path, device: torch.device) -> tuple[TermClassifier, TermsSettings]:
     """A trained network from its weights file, and its settings."""
-    with safe_open(path, "pt") as file:
-        about = json.loads(file.metadata()["about"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    about, tensors = description(path), load_file(path)
     settings = TermsSettings.model_validate(about["run"])
     network = about["network"] and NetworkSettings.model_validate(about["network"])
     model = TermClassifier(network, tensors["log_odds"], settings)

@@ -100,6 +100,13 @@ class Chain(nn.Module):
         letters, present = self.letter[tokens_BL].numpy(), (tokens_BL != PAD).numpy()
         return [row[there] for row, there in zip(letters, present, strict=True)]
 
+    def compiled(
+        self, reach: tuple[int, int], costs: Tensor
+    ) -> tuple[np.ndarray, np.ndarray, int, int, np.ndarray]:
+        """What compiled chains read besides sequences: filters, classes of each place, costs."""
+        filters, costs = self.filters.weight.detach(), costs.detach()
+        return filters.numpy(), np.array(self.places), *reach, costs.numpy()
+
     def _table(self) -> Tensor:
         table = np.full((len(self.windows), max(self.windows)), -1)
         number = 0

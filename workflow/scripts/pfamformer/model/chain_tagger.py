@@ -69,7 +69,8 @@ class ChainTagger(nn.Module):
     def best(self, tokens_BL: Tensor) -> Tensor:
         """Best chain of every class anywhere on each protein, bits (B, C)."""
         if tokens_BL.device.type == "cpu":
-            found_BC = best_of_all(self.encoder.letters(tokens_BL), *self._chains())
+            chains = self.encoder.compiled(self.reach, self.costs)
+            found_BC = best_of_all(self.encoder.letters(tokens_BL), *chains)
             return torch.from_numpy(found_BC)[:, self.rank]
         found_BCL = self.encoder(tokens_BL).transpose(1, 2)
         parts = found_BCL.split(self.encoder.places, 1)
@@ -85,8 +86,7 @@ class ChainTagger(nn.Module):
             return self.best(tokens_BL)
         letters = self.encoder.letters(tokens_BL)
         classes_BK = torch.from_numpy(self.ungapped.shortlist(letters, self.shortlist))
-        ranks_BK = self.rank[classes_BK].numpy()
-        listed_BK = torch.from_numpy(best_of_few(letters, ranks_BK, *self._chains()))
+        listed_BK = self._listed(letters, classes_BK)
         found_BC = torch.full((len(letters), len(self.rank)), NEVER)
         return found_BC.scatter_(1, classes_BK, listed_BK)
 
@@ -94,11 +94,6 @@ class ChainTagger(nn.Module):
     def ungapped(self) -> Ungapped:
         """The profiles as they were when first asked for."""
         return Ungapped(self.encoder)
-
-    def _chains(self) -> tuple[np.ndarray, np.ndarray, int, int, np.ndarray]:
-        """What compiled chains read besides sequences."""
-        filters, costs = self.encoder.filters.weight.detach(), self.costs.detach()
-        return filters.numpy(), np.array(self.encoder.places), *self.reach, costs.numpy()
 
     def beyond_chance(self, bits: Tensor, classes: Tensor, lengths: Tensor) -> Tensor:
         """Nats by which scores of classes exceed what they find by chance in such lengths."""
@@ -112,12 +107,14 @@ class ChainTagger(nn.Module):
     def few(self, tokens_BL: Tensor, classes_BK: Tensor) -> Tensor:
         """Best chains of a few classes of each protein, bits (B, K)."""
         if tokens_BL.device.type == "cpu":
-            ranks_BK = self.rank[classes_BK].numpy()
-            found_BK = best_of_few(self.encoder.letters(tokens_BL), ranks_BK, *self._chains())
-            return torch.from_numpy(found_BK)
+            return self._listed(self.encoder.letters(tokens_BL), classes_BK)
         places, row_N = self.encoder.responses(tokens_BL, classes_BK)
         found_1N = best_chains(places, self.encoder.kernel, *self.reach, self.costs)
         return found_1N[0, row_N].view_as(classes_BK)
+
+    def _listed(self, letters: list[np.ndarray], classes_BK: Tensor) -> Tensor:
+        chains = self.encoder.compiled(self.reach, self.costs)
+        return torch.from_numpy(best_of_few(letters, self.rank[classes_BK].numpy(), *chains))
 
     def ends(self, tokens_BL: Tensor, classes_BK: Tensor) -> Ends:
         """Chains of a few classes of each protein by their last position, (B·K, L).

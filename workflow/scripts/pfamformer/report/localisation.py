@@ -54,7 +54,7 @@ def make_table(
         calls: method, run and its ``calls`` table.
         regions: all known domains, where the sources list more than the seed holds.
     """
-    rows, kept = [], {}
+    rows, kept, sums = [], {}, {}
     for method, run, given in calls:
         found = given
         if regions is not None:
@@ -64,26 +64,26 @@ def make_table(
         least = -np.inf if run == GATHERING else _threshold(found, matched, slices, settings)
         counted = _on(found, slices, "test", "protein")
         counted = counted[counted["score"] >= least]
-        kept[method if run == method else f"{method} ({run})"] = counted
+        name = method if run == method else f"{method} ({run})"
+        kept[name] = counted
+        sums[name] = {overlap: _sums(counted, slices, domains, overlap) for overlap in OVERLAPS}
         rows.append(
             {"method": method, "run": run, "threshold": least}
             | {"dev_precision": 100 * matched.scores(least)["precision"]}
-            | _judge(counted, slices, domains, settings, seed)
+            | _judge(counted, sums[name], slices, domains, settings, seed)
             | _false_calls(found[found["score"] >= least], slices)
         )
     table = pd.DataFrame(rows)
-    profile = kept.get(f"{PROFILES} ({FITTED})")
+    profile = sums.get(f"{PROFILES} ({FITTED})")
     if profile is not None:
-        gains = [_gain(its, profile, slices, domains, settings, seed) for its in kept.values()]
+        gains = [_gain(its, profile, settings, seed) for its in sums.values()]
         table = pd.concat([table, pd.DataFrame(gains)], axis=1)
     return table, kept
 
 
 def _gain(
-    counted: pd.DataFrame,
-    profile: pd.DataFrame,
-    slices: pd.DataFrame,
-    domains: pd.DataFrame,
+    method: Mapping[float, pd.DataFrame],
+    profile: Mapping[float, pd.DataFrame],
     settings: EvaluationSettings,
     seed: int,
 ) -> dict[str, float]:
@@ -91,10 +91,13 @@ def _gain(
 
     Components are resampled for both together. The p-value is twice the share of resamplings in
     which the difference has the other sign, at least one resampling (Efron and Tibshirani 1993).
+
+    Args:
+        method, profile: by overlap, what :func:`_sums` says of their calls.
     """
     row = {}
     for overlap in OVERLAPS:
-        sums = [_sums(calls, slices, domains, overlap) for calls in (counted, profile)]
+        sums = method[overlap], profile[overlap]
         index = sums[0].index.union(sums[1].index)
         one, other = (found.reindex(index, fill_value=0.0).to_numpy().T for found in sums)
         value = one[0].sum() / one[1].sum() - other[0].sum() / other[1].sum()
@@ -170,6 +173,7 @@ def _truth(slices: pd.DataFrame, domains: pd.DataFrame, part: str = "test") -> p
 
 def _judge(
     counted: pd.DataFrame,
+    sums: Mapping[float, pd.DataFrame],
     slices: pd.DataFrame,
     domains: pd.DataFrame,
     settings: EvaluationSettings,
@@ -182,10 +186,9 @@ def _judge(
         name = f"at_{round(100 * overlap)}"
         for key, value in found.scores().items():
             row[f"{key}_{name}"] = 100 * value
-        sums = _sums(counted, slices, domains, overlap)
         interval = bootstrap_ratio(
-            sums["right"].to_numpy(), sums["total"].to_numpy(), settings.bootstrap,
-            settings.confidence, np.random.default_rng(seed),
+            sums[overlap]["right"].to_numpy(), sums[overlap]["total"].to_numpy(),
+            settings.bootstrap, settings.confidence, np.random.default_rng(seed),
         )  # fmt: skip
         row[f"f1_{name}_low"], row[f"f1_{name}_high"] = 100 * interval.low, 100 * interval.high
         if overlap == OVERLAPS[0]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file
 
 from pfamformer.config import PretrainSettings, TrainingSettings
 from pfamformer.model.encoder import Encoder, MaskedLanguageModel
+from pfamformer.model.weights import description
 from pfamformer.sequences.byte_pairs import BytePairs
 from pfamformer.training.device import hash_of
 
@@ -34,8 +33,7 @@ class Trained:
         """
         if not self.settings.network.merges:
             return None
-        with safe_open(self.weights, "pt") as file:
-            return BytePairs(json.loads(file.metadata()["about"])["merges"])
+        return BytePairs(description(self.weights)["merges"])
 
     def model(self) -> MaskedLanguageModel:
         """The network with these weights."""

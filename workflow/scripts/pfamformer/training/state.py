@@ -15,12 +15,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pfamformer.command import atomic_path, log
 from pfamformer.errors import InputError
+from pfamformer.model.weights import description
 from pfamformer.training.distributed import Team
 from pfamformer.training.optimizers import Optimizers
 from pfamformer.training.sharded import like, whole
@@ -141,8 +142,7 @@ class StateFolder:
 
     def _restore(self, path: Path, model: nn.Module, optimizer: Optimizers) -> tuple[int, Any]:
         tensors = load_file(path)
-        with safe_open(path, "pt") as file:
-            about = json.loads(file.metadata()["about"])
+        about = description(path)
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}}
         for name, tensor in tensors.items():
             kind, rest = name.split(".", 1)

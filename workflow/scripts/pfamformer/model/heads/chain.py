@@ -52,7 +52,8 @@ class ChainHead(nn.Module):
     @torch.no_grad()
     def compiled(self, encoder: Chain, tokens_BL: Tensor, residue_BL: Tensor) -> Tensor:
         """The same class logits (B, C) from tokens, on a CPU, without gradients, and faster."""
-        score_BC = best_of_all(encoder.letters(tokens_BL), *self._compiled(encoder))
+        chains = encoder.compiled(self.reach, self.costs)
+        score_BC = best_of_all(encoder.letters(tokens_BL), *chains)
         score_BC = torch.from_numpy(score_BC)[:, self.rank]
         return score_BC * self.factor.exp() + self._length(residue_BL)
 
@@ -62,7 +63,8 @@ class ChainHead(nn.Module):
     ) -> Tensor:
         """Logits of a few classes of each sequence (B, K), as :meth:`compiled`."""
         ranks = self.rank[classes_BK].numpy()
-        score_BK = best_of_few(encoder.letters(tokens_BL), ranks, *self._compiled(encoder))
+        chains = encoder.compiled(self.reach, self.costs)
+        score_BK = best_of_few(encoder.letters(tokens_BL), ranks, *chains)
         length_BK = self._length(residue_BL).gather(1, classes_BK)
         return torch.from_numpy(score_BK) * self.factor.exp() + length_BK
 
@@ -81,11 +83,6 @@ class ChainHead(nn.Module):
             logarithm = np.log(found)
             self.length_mean[label] = float(logarithm.mean())
             self.length_spread[label] = 0.5 * math.log(logarithm.var() + LEAST_SPREAD**2)
-
-    def _compiled(self, encoder: Chain) -> tuple[np.ndarray, np.ndarray, int, int, np.ndarray]:
-        """What compiled chains read besides sequences."""
-        counts = np.array(self.layout[0])
-        return encoder.filters.weight.numpy(), counts, *self.reach, self.costs.numpy()
 
     def _length(self, residue_BL: Tensor) -> Tensor:
         """What each class says of the sequences' lengths (B, C): log-likelihoods, nats."""
