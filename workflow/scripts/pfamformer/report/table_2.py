@@ -126,11 +126,12 @@ def describe(table: pd.DataFrame) -> Item:
     if not read.empty:
         best = read.iloc[0]
         above = best["accuracy_low"] > majority["accuracy"]
+        alike = int((read["accuracy"] == best["accuracy"]).sum())
+        which = f"{best['method']}, {best['reading']}" if alike == 1 else f"{alike} of them alike"
         text = (
             f"Saying that every residue is {majority['reading']} is right for "
             f"{majority['accuracy']:.1f} % of the residues of {majority['proteins']} proteins. The "
-            f"readings are right for at most {best['accuracy']:.1f} % ({best['method']}, "
-            f"{best['reading']}): "
+            f"readings are right for at most {best['accuracy']:.1f} % ({which}): "
             + (
                 "more than that, by more than its interval."
                 if above
