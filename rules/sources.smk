@@ -36,6 +36,13 @@ elif PROJECT.sources.provider == "files":
         if path.parent == FOLDER or path.parent.name in FOLDERS
     ]
 
+# Of annotated proteins, where a file of their own holds them and pfamseq does not.
+GO_SEQUENCES = f"{RESULTS}/sources/go/proteins.fasta.gz"
+if PROJECT.sources.provider == "embedded" and PROJECT.sources.families:
+    SOURCE_FILES.append(GO_SEQUENCES)
+if GO_SEQUENCES not in SOURCE_FILES:
+    GO_SEQUENCES = f"{RESULTS}/sources/pfamseq.gz"
+
 
 rule sources:
     """All source files."""
@@ -105,7 +112,7 @@ if PROJECT.sources.provider == "embedded":
         """The one UniParc chunk of the embedded sources."""
         input:
             proteome=f"{RESULTS}/sources/wheels/kstar.whl",
-            code=code("embedded_uniparc"),
+            code=code("embedded_proteome"),
         output:
             f"{RESULTS}/sources/uniparc/uniparc_active_p1.fasta.gz",
         log:
@@ -117,9 +124,33 @@ if PROJECT.sources.provider == "embedded":
             mem_mb=need("sources", "mem_mb"),
             runtime=need("sources", "runtime"),
         params:
-            code=code_digest("embedded_uniparc"),
+            code=code_digest("embedded_proteome"),
         shell:
-            "python {input.code[0]} --proteome {input.proteome} --output {output} 2> {log}"
+            "python {input.code[0]} --proteome {input.proteome} --layout uniparc"
+            " --output {output} 2> {log}"
+
+    if PROJECT.sources.families:
+
+        rule embedded_proteins:
+            """The annotated proteins, which families of one's own do not hold."""
+            input:
+                proteome=f"{RESULTS}/sources/wheels/kstar.whl",
+                code=code("embedded_proteome"),
+            output:
+                GO_SEQUENCES,
+            log:
+                f"{LOGS}/embedded_proteins.log",
+            conda:
+                "../envs/hmmer.yaml"
+            threads: 1
+            resources:
+                mem_mb=need("sources", "mem_mb"),
+                runtime=need("sources", "runtime"),
+            params:
+                code=code_digest("embedded_proteome"),
+            shell:
+                "python {input.code[0]} --proteome {input.proteome} --layout pfamseq"
+                " --output {output} 2> {log}"
 
     rule embedded_annotation:
         """The Gene Ontology and its human annotations."""

@@ -32,7 +32,7 @@ if GO and GO.data == "dates":
         input:
             ontology=f"{RESULTS}/sources/go/go.obo",
             annotations=f"{RESULTS}/sources/go/goa_human.gaf.gz",
-            sequences=f"{RESULTS}/sources/pfamseq.gz",
+            sequences=GO_SEQUENCES,
             code=code("go_task"),
         output:
             terms=f"{RESULTS}/tasks/go/terms.parquet",
