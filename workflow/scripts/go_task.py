@@ -4,7 +4,6 @@ import argparse
 from datetime import date
 
 from pfamformer.command import atomic_path, run
-from pfamformer.errors import InputError
 from pfamformer.tasks.annotations import read_gaf
 from pfamformer.tasks.go import (
     draw_proteins,
@@ -43,13 +42,6 @@ def main() -> None:
         max_reject_share=arguments.max_reject_share,
     )
     sequences = find_sequences(arguments.sequences, found.rows["protein"])
-    if not sequences:
-        raise InputError(
-            arguments.sequences,
-            f"holds none of the {found.rows['protein'].nunique():,} annotated proteins",
-            remedy="Name proteins by their UniProt accessions, or leave Gene Ontology out: "
-            "tasks: {go: null}",
-        )
     if arguments.max_proteins:
         sequences = draw_proteins(sequences, arguments.max_proteins, arguments.seed)
     rows = found.rows[found.rows["protein"].isin(sequences)].reset_index(drop=True)

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pfamformer.command import atomic_path
+from pfamformer.errors import InputError
 from pfamformer.evaluation.ontology import information_accretion
 from pfamformer.sequences.fasta import read_fasta
 from pfamformer.tables import read_table, write_table
@@ -40,6 +41,9 @@ def find_sequences(path: str | Path, wanted: Iterable[str]) -> dict[str, str]:
     """Sequences of these accessions (without version) in a FASTA file, by accession.
 
     Headers may be ``ACCESSION.version …`` as in pfamseq, or ``db|ACCESSION|NAME …`` as in UniProt.
+
+    Raises:
+        InputError: it holds none of them.
     """
     missing = set(wanted)
     found: dict[str, str] = {}
@@ -52,6 +56,13 @@ def find_sequences(path: str | Path, wanted: Iterable[str]) -> dict[str, str]:
             found[accession] = sequence.upper()
             if not missing:
                 break
+    if not found:
+        raise InputError(
+            path,
+            f"holds none of {len(missing):,} annotated proteins",
+            remedy="Name proteins by their UniProt accessions, or leave Gene Ontology out: "
+            "tasks: {go: null}",
+        )
     return found
 
 
