@@ -29,6 +29,7 @@ from pfamformer.analysis.contacts import (
 from pfamformer.analysis.networks import Snapshot
 from pfamformer.config import NetworkSettings
 from pfamformer.model.encoder import MaskedLanguageModel
+from pfamformer.report.attention import ends_first
 from pfamformer.report.figure_14 import summary
 from pfamformer.sequences.alphabet import MASK, encode
 from pfamformer.training.batches import InMemory
@@ -246,3 +247,9 @@ def test_planted_contacts_are_found_by_the_trained_network_only(stream, tmp_path
     assert found["at least 6 apart", "untrained"] < 50
     readings = [read_attention(after.load().encoder, s) for s in structures]
     assert best_head(readings, structures, "far") in (0, 1)
+
+
+def test_the_ends_of_training_come_before_its_course():
+    rows = pd.DataFrame({"step": [0, 0, 5, 9, 9], "head": [1, 2, 1, 1, 2]})
+    found = ends_first(rows)
+    assert found.values.tolist() == [[9, 1], [9, 2], [0, 1], [0, 2], [5, 1]]

@@ -283,7 +283,7 @@ def test_sequences_are_found_by_accession(tmp_path):
     path = tmp_path / "p.fasta"
     path.write_text(">P1.3 NAME x\nmk\n>sp|P2|N_HUMAN y\nMR\n>tr|P4|Z\nMW\n>P3-2\nMA\n")
     assert find_sequences(path, ["P1", "P2", "P3", "P9"]) == {"P1": "MK", "P2": "MR"}
-    with pytest.raises(InputError, match="p.fasta: holds none of 2 annotated.*go: null"):
+    with pytest.raises(InputError, match=r"p\.fasta: holds none of 2 annotated.*go: null"):
         find_sequences(path, ["P8", "P9"])
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from pfamformer.analysis.output import item_parser, write_analysis
 from pfamformer.command import run
-from pfamformer.report.attention import by_head, draw, mean_over_sequences
+from pfamformer.report.attention import by_head, draw, ends_first, mean_over_sequences
 from pfamformer.report.figure_13 import describe
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     heads = by_head(statistics)
     figure = draw(heads, "effective", "attended tokens (effective number)")
     item = describe(heads, spread, float(statistics["tokens"].mean()))
-    write_analysis(arguments, figure, heads, item)
+    write_analysis(arguments, figure, ends_first(heads), item)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,13 @@ def by_head(statistics: pd.DataFrame) -> pd.DataFrame:
     return statistics.groupby(["step", "layer", "head"])[columns].mean().reset_index()
 
 
+def ends_first(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the trained network, of the untrained one, then of the steps between."""
+    last, first = rows["step"].max(), rows["step"].min()
+    place = rows["step"].map({last: 0, first: 1}).fillna(2)
+    return rows.loc[place.sort_values(kind="stable").index].reset_index(drop=True)
+
+
 def mean_over_sequences(
     statistics: pd.DataFrame, step: int, column: str, *, draws: int, confidence: float, seed: int
 ) -> Interval:

@@ -182,14 +182,16 @@ def _sections(folder: Path, shown: Sequence[tuple[Item, Path]]) -> dict[str, lis
 
 def _shown(folder: Path, item: Item, path: Path) -> dict[str, Any]:
     link = path.parent.relative_to(folder)
-    numbers = path.parent / item.numbers if item.columns and item.numbers else None
+    listed = item.columns and item.numbers
+    numbers = pd.read_csv(path.parent / item.numbers, sep="\t") if listed else pd.DataFrame()
     return {
         "item": item,
         "figure": with_own_ids(embedded_svg(path.parent / item.figure), item.name)
         if item.figure
         else None,
         "link": (link / item.numbers).as_posix() if item.numbers else None,
-        "rows": cells(item, pd.read_csv(numbers, sep="\t")) if numbers else [],
+        "rows": cells(item, numbers) if listed else [],
+        "of": len(numbers),
     }
 
 

@@ -104,7 +104,7 @@ def describe(table: pd.DataFrame, drawn: str) -> Item:
         "says. b: confidence of right and of wrong answers. The "
         "temperature is fitted on the development part, everything shown is the test part.",
         text=[
-            f"{drawn} is {state}: the temperature fitted on the development part is "
+            f"On the development part {drawn} is {state}: the temperature fitted there is "
             f"{row['temperature']:.2f} (1 changes nothing). On the test part it takes the expected "
             f"calibration error from {row['ece']:.1f} to {row['ece_scaled']:.1f} percentage points "
             f"and the loss from {row['loss']:.2f} to {row['loss_scaled']:.2f} nats."

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from pfamformer.evaluation.intervals import Interval
-from pfamformer.report.attention import mean_over_sequences
+from pfamformer.report.attention import ends_first, mean_over_sequences
 from pfamformer.report.items import Column, Item, said
 from pfamformer.report.published import TABLE_5
 
@@ -15,7 +15,7 @@ from pfamformer.report.published import TABLE_5
 def make_table(
     statistics: pd.DataFrame, *, draws: int, confidence: float, seed: int
 ) -> pd.DataFrame:
-    """The two networks, then every step, layer and head.
+    """The two networks, then every step, layer and head, the trained network's first.
 
     Columns: ``network``, ``step``, ``layer``, ``head`` (0: all of them), ``norm`` and its standard
     deviation over sequences, ``asymmetry`` with its interval over sequences, ``published``.
@@ -34,10 +34,10 @@ def make_table(
     single = statistics.groupby(["step", "layer", "head"])
     means = single[["norm", "asymmetry"]].mean().assign(norm_sd=single["norm"].std())
     names = {step: network for network, step in steps.items()}
-    for (step, layer, head), row in means.iterrows():
+    for row in ends_first(means.reset_index()).itertuples():
         rows.append(
-            [names.get(step, "in training"), step, layer, head, row["norm"], row["norm_sd"],
-             row["asymmetry"], *[math.nan] * 4]
+            [names.get(row.step, "in training"), row.step, row.layer, row.head, row.norm,
+             row.norm_sd, row.asymmetry, *[math.nan] * 4]
         )  # fmt: skip
     columns = ["network", "step", "layer", "head", "norm", "norm_sd", "asymmetry", "asymmetry_low"]
     return pd.DataFrame(rows, columns=[*columns, "asymmetry_high", "published", "published_sd"])
