@@ -42,13 +42,15 @@ def certificate(leaks):
     }
 
 
-def summary(table=TABLE, gain=(5.0, 1.0, 9.0), loss=2.0, leaks=0, runs=("classic",), items=()):
+def summary(
+    table=TABLE, gain=(5.0, 1.0, 9.0), loss=2.0, leaks=0, runs=("classic",), items=(), own=None
+):
     pretraining = {"small": {"parameters": 1234, "residues_read": 2_500_000, "device": "CPU",
                              "threads": 1, "processes": 1, "residue_entropy": 2.9,
                              "context_free_loss": 2.7}}  # fmt: skip
     return summarise(
         {"runs": {name: {"kind": "finetune", "head": "classic"} for name in runs},
-         "sources": {"provider": "embedded"}, "combinations": {}},
+         "sources": {"provider": "embedded", "families": own}, "combinations": {}},
         pd.DataFrame({"domains": [60, 70]}),
         {"clustered": certificate(leaks), "random": certificate(12)},
         pretraining,
@@ -129,6 +131,14 @@ def test_the_most_important_sentences_lead_and_the_others_follow_the_page():
     assert "data" in {sentence.source for sentence in found.shortfalls}
 
 
+# A protein and its domain, which is not all of it.
+PARTLY = (
+    pd.DataFrame({"id": ["A"], "protein": "A", "part": "test", "kind": "protein", "start": 1,
+                  "end": 9, "sequence": "M" * 9}),
+    pd.DataFrame({"protein": ["A"], "start": 2, "end": 9}),
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("tagger", "where", "words"),
     [
@@ -146,8 +156,30 @@ def test_only_a_tagger_above_the_profile_hmm_is_a_finding(tagger, where, words):
     table["domains"], table["proteins"], table["dev_precision"] = 9, 8, 50.0
     for end, apart in (("", 0), ("_low", -5), ("_high", 5), ("_p", 0)):
         table[f"f1_gain_at_50{end}"] = table["f1_at_50"] - 40 + apart
-    item = localisation.describe(table, pd.DataFrame(), EvaluationSettings())
+    item = localisation.describe(table, *PARTLY, EvaluationSettings())
     assert words in getattr(item, where)[0] and len(item.findings + item.shortfalls) == 1
+
+
+@pytest.mark.parametrize(("start", "alone"), [(1, True), (2, False)])
+def test_domains_without_their_proteins_show_nothing_of_places(start, alone):
+    slices, domains = PARTLY[0], PARTLY[1].assign(start=start)
+    table = pd.DataFrame(
+        {"method": [PROFILES, PROFILES, TAGGER], "run": [FITTED, GATHERING, "mine"], "calls": 1}
+    )
+    for name in ("domains", "proteins", "dev_precision", "f1_at_50", "f1_gain_at_50",
+                 "f1_gain_at_50_low", "f1_gain_at_50_high", "f1_gain_at_50_p"):  # fmt: skip
+        table[name] = 1.0
+    item = localisation.describe(table, slices, domains, EvaluationSettings())
+    assert ("its domains and nothing else" in item.text[-1]) == alone
+    assert (localisation.DOMAINS_ALONE in item.shortfalls) == alone
+    assert len(item.findings) == (not alone)
+
+
+def test_families_of_ones_own_are_not_said_to_be_pfams():
+    said = summary(own={"file": "mine.tsv"})
+    assert said.run[0].startswith("130 domains of 2 families, of which")
+    assert "labelled by profile HMMs" not in text(said.shortfalls)
+    assert "labelled by profile HMMs" in text(summary().shortfalls)
 
 
 def test_ids_of_two_figures_do_not_meet():

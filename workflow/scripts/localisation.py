@@ -49,7 +49,7 @@ def main() -> None:
         table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
     figure, hovers = draw_tracks(kept, slices, domains, names)
     save_svg(figure, arguments.figure, hovers)
-    write_item(describe(table, slices, settings), arguments.item)
+    write_item(describe(table, slices, domains, settings), arguments.item)
 
 
 if __name__ == "__main__":

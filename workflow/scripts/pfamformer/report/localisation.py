@@ -32,6 +32,10 @@ from pfamformer.report.items import Column, Item, said
 OVERLAPS = (0.5, 0.8)
 #: Proteins drawn as tracks, and the fewest domains that make one worth drawing.
 TRACKS, DRAWN_DOMAINS = 6, 2
+DOMAINS_ALONE = (
+    "The proteins of this project are its domains and nothing else: these numbers do not say "
+    "whether a method finds where domains are."
+)
 # Height of a domain; tracks are 1 apart.
 BAR = 0.62
 
@@ -286,8 +290,17 @@ def _draw_protein(
     return hovers
 
 
-def describe(table: pd.DataFrame, slices: pd.DataFrame, settings: EvaluationSettings) -> Item:
-    """The report item."""
+def describe(
+    table: pd.DataFrame,
+    slices: pd.DataFrame,
+    domains: pd.DataFrame,
+    settings: EvaluationSettings,
+) -> Item:
+    """The report item, from :func:`make_table` and what it was given."""
+    text, short = [_paragraph(table, settings)], _short(table)
+    if _domains_alone(slices, domains):
+        text.append(DOMAINS_ALONE)
+        short = {"shortfalls": [DOMAINS_ALONE]}
     columns = [
         Column("method", "method", "text"),
         Column("run", "run", "text"),
@@ -311,13 +324,20 @@ def describe(table: pd.DataFrame, slices: pd.DataFrame, settings: EvaluationSett
         "precision and recall "
         "are at an overlap (intersection over union) of 0.5, the boundary error is the median over "
         "both ends of the domains found so.",
-        text=[_paragraph(table, settings)],
+        text=text,
         figure="localisation.svg",
         numbers="localisation.tsv",
         columns=columns,
         rank=1,
-        **_short(table),
+        **short,
     )
+
+
+def _domains_alone(slices: pd.DataFrame, domains: pd.DataFrame) -> bool:
+    """Whether every test protein is one domain from end to end."""
+    lengths = _lengths(slices, "protein")
+    whole = domains["end"] - domains["start"] + 1 == domains["protein"].map(lengths)
+    return set(lengths) <= set(domains.loc[whole, "protein"])
 
 
 def _short(table: pd.DataFrame) -> dict[str, list[str]]:

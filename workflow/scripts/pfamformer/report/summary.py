@@ -91,7 +91,8 @@ def summarise(
         "table_3": list(_families_fell_short(ran, gains)),
         "families": list(_limits(project, leakage, ran, table)),
     }
-    if project["sources"]["provider"] == "embedded":
+    sources = project["sources"]
+    if sources["provider"] == "embedded" and not sources["families"]:
         short["data"] = ["Families were labelled by profile HMMs, which favours the profile HMM."]
     return Summary(
         list(_what_was_run(project, families, leakage, pretraining)),
@@ -117,8 +118,9 @@ def _what_was_run(
     pretraining: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[str]:
     parts = leakage["clustered"]["parts"]
+    known = "" if project["sources"]["families"] else "Pfam "
     yield (
-        f"{families['domains'].sum():,} domains of {len(families):,} Pfam families, of which "
+        f"{families['domains'].sum():,} domains of {len(families):,} {known}families, of which "
         f"{parts.get('train', 0):,} train, {parts.get('dev', 0):,} tune and "
         f"{parts.get('test', 0):,} test."
     )

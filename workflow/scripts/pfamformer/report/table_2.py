@@ -123,7 +123,13 @@ def describe(table: pd.DataFrame) -> Item:
     majority = table[table["method"] == MAJORITY].iloc[0]
     read = table[table["method"] != MAJORITY]
     text, short = "No network was fine-tuned in this configuration.", {}
-    if not read.empty:
+    if majority["accuracy"] == 100:
+        text = (
+            f"Every residue of the {majority['proteins']} proteins is {majority['reading']} of a "
+            "domain: there is nothing to locate (table 2)."
+        )
+        short = {"shortfalls": [text]}
+    elif not read.empty:
         best = read.iloc[0]
         above = best["accuracy_low"] > majority["accuracy"]
         alike = int((read["accuracy"] == best["accuracy"]).sum())
