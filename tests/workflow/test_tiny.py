@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,12 +12,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from safetensors.torch import load_file
 from test_plan import clone_of
 
-from conftest import TINY, snakemake
+from conftest import ROOT, TINY, snakemake
 from hmmer_reference import compare_with_hmmer
+from pfamformer.config import SourcesSettings
 from pfamformer.report.items import read_item
+from pfamformer.report.page import make_page
 from pfamformer.tables import read_table
 
 
@@ -144,3 +148,18 @@ def test_report_states_what_the_files_say(tiny):
     hosts = set(re.findall(r"https?://([\w.-]+)", page))
     assert hosts <= set(vocabularies), hosts
     assert len(page) < 5_000_000
+
+
+@pytest.mark.parametrize("offline", [None, "/data/databases"])
+def test_a_report_on_downloaded_sources_names_their_sites(tiny, tmp_path, offline):
+    given = yaml.safe_load((ROOT / "config/full.yaml").read_text())["sources"]
+    given["pfam"]["offline"] = offline
+    folder = shutil.copytree(tiny / "results/tiny", tmp_path / "tiny")
+    config = json.loads((folder / "config.json").read_text())
+    config["sources"] = SourcesSettings.model_validate(given).model_dump(mode="json")
+    (folder / "config.json").write_text(json.dumps(config))
+    items = sorted(folder.rglob("table_[0-9].json"))
+    page = make_page(folder, items, ROOT / "workflow/report/page.html.j2", "")
+    assert "ftp.ebi.ac.uk/pub/databases/Pfam/releases" in page and "Pfam38.2" in page
+    assert ("out of <code>/data/databases</code>" in page) == bool(offline)
+    assert "labelled by profile HMMs" not in page

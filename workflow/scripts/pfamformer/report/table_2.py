@@ -125,7 +125,7 @@ def describe(table: pd.DataFrame) -> Item:
     text, short = "No network was fine-tuned in this configuration.", {}
     if majority["accuracy"] == 100:
         text = (
-            f"Every residue of the {majority['proteins']} proteins is {majority['reading']} of a "
+            f"Every residue of the {majority['proteins']} proteins lies {majority['reading']} of a "
             "domain: there is nothing to locate (table 2)."
         )
         short = {"shortfalls": [text]}
