@@ -1,5 +1,6 @@
 import gzip
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pyhmmer.plan7 import Background, Builder
 from conftest import ROOT, mutate, random_sequence, run_script
 from pfamformer.annotation import scan as scan_module
 from pfamformer.annotation.building import save
-from pfamformer.annotation.join import FamilyTerms, join, judge
+from pfamformer.annotation.join import FamilyTerms, Protein, join, judge
 from pfamformer.annotation.model import FORMAT
 from pfamformer.annotation.output import Family, Gff3, Term, TermTsv, Tsv
 from pfamformer.annotation.problems import PROBLEMS
@@ -20,7 +21,7 @@ from pfamformer.annotation.query import Query, Record, clean, looks_like_nucleot
 from pfamformer.annotation.scan import Domain, scan, without_overlaps
 from pfamformer.errors import InputError
 from pfamformer.methods.profile_hmm import read_profiles, write_profiles
-from pfamformer.report.annotation import Gathered
+from pfamformer.report.annotation import Gathered, make_page
 from pfamformer.tables import TableWriter, from_rows, read_table
 
 AMINO = Alphabet.amino()
@@ -284,3 +285,32 @@ def test_scripts_make_table_gff3_and_a_valid_page(families, tmp_path):
     text = page.read_text()
     html5lib.HTMLParser(strict=True).parse(text)
     assert text.count('class="protein"') == 10 and "the &lt;family&gt;" in text
+
+
+def test_lanes_stand_in_one_order_and_families_of_a_protein_differ_in_colour():
+    gathered = Gathered(3)
+    # Both accessions have the same usual colour.
+    for name, labels in (("a", ["PF00001", "PF00007"]), ("b", ["PF00007"])):
+        calls = [
+            {"label": label, "start": 1 + 9 * i, "end": 9 + 9 * i, "score": 0.5, "method": method}
+            for i, label in enumerate(labels)
+            for method in ("family network", "tagger")
+        ]
+        gathered.add(Protein(name, 100, "", calls, ["agree"] * len(calls)))
+    hit = {"label": "PF00001", "start": 1, "end": 9, "score": 9.0, "method": "profile HMM"}
+    gathered.add(Protein("c", 100, "", [{**hit, "evalue": 1e-9}], ["only"]))
+    template = ROOT / "workflow/report/annotation.html.j2"
+    summary = {"read": 3, "kept": 3, "residues": 300, "problems": {}, "profiles": 2, "evalue": 0.1}
+    page = make_page(gathered, {}, {}, {"project": "p"}, summary, "T", "snakemake", template)
+    sections = page.split('class="protein"')[1:]
+    assert len(sections) == 3
+    for section in sections:
+        lanes = re.findall(r'class="lane"><span>([^<]+)', section)
+        assert lanes == ["profile HMM", "tagger", "family network"]
+    both = next(section for section in sections if "<h3>a " in section)
+    colours = {
+        label: set(re.findall(rf"\({label}\).*?fill=\"(#\w+)\"", both))
+        for label in ("PF00001", "PF00007")
+    }
+    assert all(len(colour) == 1 for colour in colours.values())
+    assert colours["PF00001"] != colours["PF00007"]

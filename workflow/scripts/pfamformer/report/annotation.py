@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from pfamformer.report.items import prose
 LISTED = 60
 #: GO terms that the page shows of a protein; terms.tsv holds all.
 TERMS_SHOWN = 5
+#: Lanes from above: what asks the least first, and last what answers wherever another method calls.
+LANES = ("profile HMM", "tagger", "family network")
 #: Colours on which white letters have a contrast of more than 3:1; black ones on the others.
 DARK = ("#0072B2", "#D55E00", "#009E73")
 
@@ -99,7 +101,10 @@ def make_page(
                 :LISTED
             ]
         ],
-        tracks=[_track(protein, families, terms) for protein in gathered.best()],
+        tracks=[
+            _track(protein, _methods(gathered.calls), families, terms)
+            for protein in gathered.best()
+        ],
         model=model,
         trust=quality(model),
     )
@@ -122,16 +127,26 @@ def _best_terms(protein: Protein, terms: Mapping[str, Term]) -> list[dict[str, A
     return sorted(best.values(), key=lambda t: (-t["worth"], t["label"]))[:TERMS_SHOWN]
 
 
+def _methods(called: Iterable[str]) -> list[str]:
+    """Methods in the order of their lanes; others after those of :data:`LANES`."""
+    known = [method for method in LANES if method in called]
+    return known + sorted(set(called) - set(known))
+
+
 def _track(
-    protein: Protein, families: Mapping[str, Family], terms: Mapping[str, Term]
+    protein: Protein,
+    methods: Sequence[str],
+    families: Mapping[str, Family],
+    terms: Mapping[str, Term],
 ) -> dict[str, Any]:
     """Lanes of one protein, one per method; places as shares of its length, in per cent."""
-    lanes: dict[str, list[dict[str, Any]]] = {}
+    lanes: dict[str, list[dict[str, Any]]] = {method: [] for method in methods}
+    colours = _colours(protein.families)
     for call, word in zip(protein.calls, protein.agreement, strict=True):
         family = families.get(call["label"], Family(call["label"], ""))
-        colour = _colour(call["label"])
+        colour = colours[plain(call["label"])]
         width = 100 * (call["end"] - call["start"] + 1) / protein.length
-        lanes.setdefault(call["method"], []).append(
+        lanes[call["method"]].append(
             {
                 "left": round(100 * (call["start"] - 1) / protein.length, 2),
                 "width": round(width, 2),
@@ -160,6 +175,15 @@ def _score(call: Mapping[str, Any]) -> str:
     return f"{call['score']:.1f} bits, E-value {call['evalue']:.1g}"
 
 
-def _colour(label: str) -> str:
-    """A colour that a family always has."""
-    return COLOURS[sum(plain(label).encode()) % len(COLOURS)]
+def _colours(labels: Sequence[str]) -> dict[str, str]:
+    """A colour for each family of a protein: its usual one, or the next free one if it is taken.
+
+    Where there are more families than colours, some share one.
+    """
+    colours: dict[str, str] = {}
+    for label in dict.fromkeys(labels):
+        first = sum(label.encode()) % len(COLOURS)
+        turned = COLOURS[first:] + COLOURS[:first]
+        free = [colour for colour in turned if colour not in colours.values()]
+        colours[label] = (free or turned)[0]
+    return colours
