@@ -60,6 +60,12 @@ def test_a_numbered_name_never_meets_one_that_is_there(tmp_path):
     assert [r.name for r in records] == ["a", "a_2", "a_3"]
 
 
+def test_a_name_ends_at_the_first_blank_or_tab(tmp_path):
+    text = f">a\tof  a table\n{PROTEIN}\n> b c\n{PROTEIN}\n"
+    records, *_ = read(tmp_path / "q.fasta", text)
+    assert [(r.name, r.description) for r in records] == [("a", "of  a table"), ("b", "c")]
+
+
 def test_gzip_and_windows_line_ends(tmp_path):
     text = f">a\r\n{PROTEIN[:10]}\r\n{PROTEIN[10:]}\r\n".encode()
     for name, content in (("q.fasta", text), ("q.fa.gz", gzip.compress(text))):
@@ -73,6 +79,7 @@ def test_gzip_and_windows_line_ends(tmp_path):
         ("", "no FASTA record"),
         (">a\n>b\n", "2 of 2: no usable protein in 2 records. no residue"),
         (">a\n" + "ACGT" * 20, "translate it first"),
+        (f"protein\tsequence\na\t{PROTEIN}\n", "Is this a whole FASTA file of proteins?"),
         ("{}", "truncated or damaged"),
     ],
 )

@@ -16,6 +16,7 @@ from pfamformer.sequences.fasta import read_fasta
 
 # Shorter texts of A, C, G and T could be a peptide.
 _MIN_NUCLEOTIDES = 30
+_REMEDY = "Is this a whole FASTA file of proteins?"
 _ODD = re.compile(f"[^{RESIDUES}]")
 _NUCLEOTIDES = re.compile(r"[ACGTUN]")
 
@@ -53,9 +54,10 @@ class Query:
         """
         # An unnamed SQLite database is a temporary file: memory does not grow with the names.
         with _Names() as names:
-            for header, text in read_fasta(self.path):
+            for header, text in read_fasta(self.path, remedy=_REMEDY):
                 self.read += 1
-                given, _, description = header.strip().partition(" ")
+                # Up to the first blank or tab, which would be a column of the tables.
+                given, description = [*header.split(maxsplit=1), "", ""][:2]
                 sequence, found = clean(text)
                 if not given:
                     found.append("no name")

@@ -19,10 +19,15 @@ from pfamformer.errors import InputError
 
 #: What reading a compressed file raises when it is cut or its bytes were changed.
 DAMAGE = (EOFError, OSError, zlib.error, IsalError)
+#: What to do about a damaged file that a rule fetched or built.
+MAKE_AGAIN = "Delete it and rerun to fetch or build it again"
 
 
-def read_fasta(path: str | Path) -> Iterator[tuple[str, str]]:
+def read_fasta(path: str | Path, remedy: str = MAKE_AGAIN) -> Iterator[tuple[str, str]]:
     """Yield (header without ``>``, sequence) for each record.
+
+    Args:
+        remedy: what to do about a file that cannot be read.
 
     Raises:
         InputError: when the file is missing, truncated, damaged or not FASTA.
@@ -36,7 +41,7 @@ def read_fasta(path: str | Path) -> Iterator[tuple[str, str]]:
     except FileNotFoundError as error:
         raise InputError(path, "no such file") from error
     except (*DAMAGE, dnaio.FileFormatError, UnicodeDecodeError) as error:
-        raise damaged(path, f"{record}, {_readable(path)}", error) from error
+        raise damaged(path, f"{record}, {_readable(path)}", error, remedy) from error
 
 
 def _readable(path: str | Path) -> str:
@@ -48,13 +53,15 @@ def _readable(path: str | Path) -> str:
     return f"readable to line {number}"
 
 
-def damaged(path: str | Path, record: str, error: Exception) -> InputError:
+def damaged(
+    path: str | Path, record: str, error: Exception, remedy: str = MAKE_AGAIN
+) -> InputError:
     """The message for a file that ends early or does not decompress."""
     return InputError(
         path,
         f"truncated or damaged ({error})",
         record=record,
-        remedy="Delete it and rerun to fetch or build it again",
+        remedy=remedy,
     )
 
 
