@@ -8,7 +8,7 @@ calibrated probability in place of a rank, because Fmax and Smin use one thresho
 No feature names a term: what dev says of single terms, such as that experiments find protein
 binding more often than curators transfer it, holds for its species and years, not for later ones.
 Of the years before CAFA3, with trees fitted on the early ones and asked about 2016, a feature with
-each term's frequency on dev costs Fmax in two ontologies (``benchmarks/go_cafa3.py``).
+each term's frequency on dev costs Fmax in all ontologies (``benchmarks/go_cafa3.py``).
 """
 
 from __future__ import annotations
