@@ -17,6 +17,11 @@ from pfamformer.analysis.networks import Snapshot
 from pfamformer.command import log
 from pfamformer.training.batches import Sequences, read_in_order
 
+COLUMNS = [
+    "step", "layer", "sequence", "head", "tokens",
+    "entropy", "effective", "special", "norm", "asymmetry",
+]  # fmt: skip
+
 
 def measures(weights_HLL: Tensor) -> dict[str, Tensor]:
     """Spread and asymmetry of the attention of one sequence, each (H,).
@@ -54,7 +59,7 @@ def attention_statistics(
         budget: tokens of a batch, padding included.
         max_length: residues; longer sequences are cut at the end.
     """
-    tables = []
+    rows: list[tuple] = []
     for snapshot in snapshots:
         encoder = snapshot.load().encoder.to(device)
         for batch in read_in_order(sequences, budget, max_length):
@@ -64,10 +69,12 @@ def attention_statistics(
                     encoder.attention_layers(batch.tokens.to(device)), 1
                 ):
                     for b, (row, n) in enumerate(zip(batch.rows, lengths, strict=True)):
-                        found = measures(w_BHLL[b, :, :n, :n])
-                        about = {"step": snapshot.step, "layer": layer, "sequence": int(row)}
-                        columns = {name: v.cpu().numpy() for name, v in found.items()}
-                        heads = np.arange(1, w_BHLL.shape[1] + 1)
-                        tables.append({**about, "head": heads, "tokens": int(n), **columns})
+                        # As Python's numbers: kept tensors of some bytes would lie between the
+                        # batches' freed memory and cut it up, which took 4 GB for the demo.
+                        found = [v.tolist() for v in measures(w_BHLL[b, :, :n, :n]).values()]
+                        rows += [
+                            (snapshot.step, layer, int(row), head, int(n), *values)
+                            for head, values in enumerate(zip(*found, strict=True), 1)
+                        ]
         log.info("step %d: attention of %d sequences", snapshot.step, len(sequences))
-    return pd.concat([pd.DataFrame(table) for table in tables], ignore_index=True)
+    return pd.DataFrame(rows, columns=COLUMNS)
