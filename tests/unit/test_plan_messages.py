@@ -43,6 +43,8 @@ def test_the_plan_counts_jobs_gpus_and_disk(tmp_path):
     said = banner(resolve(BASE), jobs, tmp_path / "results" / "demo")
     assert "3 to run" in said and "at most 13 GPU-hours" in said and "GB free" in said
     assert "none asked for" in banner(resolve(BASE), jobs[2:], tmp_path)
+    said = banner(resolve(changed("model", "folder")), jobs[2:], tmp_path)
+    assert "with the model in folder" in said and "for everything" not in said
     page = tmp_path / "report.html"
     page.touch()
     assert str(page) in closing(tmp_path, [page, tmp_path / "gone.html"])

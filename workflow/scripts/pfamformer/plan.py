@@ -36,23 +36,32 @@ class Job:
 
 
 def banner(project: Project, jobs: Sequence[Job], results: Path) -> str:
-    """The plan: jobs, the GPU time their limits allow, and the disk that is needed."""
+    """The plan: jobs, the GPU time their limits allow, and the disk that is needed.
+
+    With a saved model nothing is trained or fetched: the plan then names the model.
+    """
     found = Counter(job.rule for job in jobs)
     kinds = ", ".join(f"{count} {rule}" for rule, count in found.most_common(SHOWN))
     more = " …" if len(found) > SHOWN else ""
     gpu_hours = sum(job.gpus * job.runtime for job in jobs) / 60
     needed, free = disk_bytes(project), shutil.disk_usage(_existing(results)).free
+    runs = (
+        f"{len(project.runs_of('pretrain'))} pretraining "
+        f"and {len(project.runs_of('finetune'))} fine-tuning runs"
+    )
     lines = [
-        f"pfamformer: project {project.project!r}, {len(project.runs_of('pretrain'))} pretraining "
-        f"and {len(project.runs_of('finetune'))} fine-tuning runs",
+        f"pfamformer: project {project.project!r}, "
+        + (f"with the model in {project.model}" if project.model else runs),
         f"  jobs      {len(jobs)} to run" + (f" ({kinds}{more})" if kinds else ""),
         f"  GPUs      at most {gpu_hours:,.0f} GPU-hours by the time limits"
         if gpu_hours
         else "  GPUs      none asked for",
-        f"  disk      about {_size(needed)} for everything, {_size(free)} free",
+        f"  disk      {_size(free)} free"
+        if project.model
+        else f"  disk      about {_size(needed)} for everything, {_size(free)} free",
         f"  results   {results}",
     ]
-    if needed > free:
+    if needed > free and not project.model:
         lines.append("  warning   the disk may not be large enough")
     return "\n".join(lines)
 
