@@ -20,7 +20,8 @@ help: ## This list
 	@echo 'CORES=N limits the cores, VENV=folder chooses the environment, PYTHON=… its interpreter.'
 
 demo: setup ## The whole workflow on real proteins: results/demo/report.html (minutes)
-	snakemake --cores $(CORES) --rerun-incomplete --quiet host
+	@echo "What a job is doing: logs/demo"
+	snakemake --cores $(CORES) --rerun-incomplete --quiet host rules
 	@echo "The report: $(abspath results/demo/report.html)"
 
 test: setup ## Every test

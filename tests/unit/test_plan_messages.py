@@ -38,6 +38,15 @@ def test_failed_jobs_are_named_with_the_end_of_their_logs(tmp_path):
     assert failures("Traceback") == "pfamformer: stopped; the reason is above"
 
 
+def test_failed_jobs_are_found_where_snakemake_names_no_rules(tmp_path):
+    log = tmp_path / "small.log"
+    log.write_text("error: corpus: no sequence\n")
+    command = "CalledProcessError in file:\nCommand 'python x.py 2> {}' returned non-zero\n"
+    said = failures(command.format(log) + command.format(tmp_path / "gone.log"))
+    assert "2 jobs failed" in said and f"a job failed: {log}\n    | error: corpus" in said
+    assert "no such file" in said
+
+
 def test_the_plan_counts_jobs_gpus_and_disk(tmp_path):
     jobs = [Job("pretrain", 8, 90), Job("finetune", 1, 60), Job("split", 0, 60)]
     said = banner(resolve(BASE), jobs, tmp_path / "results" / "demo")

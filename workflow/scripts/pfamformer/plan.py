@@ -125,6 +125,9 @@ def failures(snakemake_log: str) -> str:
         said[f"{rule} {path}"] = f"  {rule} failed" + (
             f": {path}\n{_tail(path)}" if path else ": it keeps no log"
         )
+    if not blocks:  # with --quiet rules Snakemake keeps the command of a failed job alone
+        for path in re.findall(r"^Command '.*? 2> (\S+)' returned", snakemake_log, re.M | re.S):
+            said[path] = f"  a job failed: {path}\n{_tail(Path(path))}"
     if not said:
         return "pfamformer: stopped; the reason is above"
     return "\n".join(
