@@ -159,6 +159,15 @@ def test_damaged_and_foreign_archives_are_refused(stream, tmp_path):
         read_tape(tmp_path / "absent.tar.gz", "stability")
 
 
+@pytest.mark.parametrize("name", ["../stability_train.json", "/tmp/stability_train.json"])
+def test_an_archive_writes_nothing_outside_of_its_folder(tmp_path, name):
+    path = tmp_path / "archive.tar.gz"
+    with tarfile.open(path, "w:gz") as packed:
+        packed.addfile(tarfile.TarInfo(name))
+    with pytest.raises(InputError, match="would lie outside"):
+        read_tape(path, "stability")
+
+
 def test_superfamilies_are_not_shared_between_parts(stream):
     table = pd.DataFrame(
         [(f"f{f}", f"f{f}.{stream.integers(1 + f % 6)}") for f in range(30) for _ in range(20)],

@@ -14,7 +14,7 @@ import tarfile
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from pfamformer.command import log
 from pfamformer.errors import InputError
 from pfamformer.sequences.fasta import DAMAGE, damaged, read_fasta
 from pfamformer.sequences.text import read_lines
+from pfamformer.tasks.archives import extract_files
 from pfamformer.tasks.go import ONTOLOGIES
 from pfamformer.tasks.ontology import Ontology
 from pfamformer.tasks.time_split import Knowledge
@@ -90,12 +91,9 @@ def unpack(archives: Iterable[str | Path], folder: str | Path) -> None:
         inside = Path(tempfile.mkdtemp(dir=folder))
         try:
             with tarfile.open(archive) as packed:
-                for member in packed:
-                    name = PurePosixPath(member.name).name
-                    if not member.isfile():
-                        continue
-                    if _WANTED.fullmatch(name) or _ARCHIVE.fullmatch(name):
-                        packed.extract(member, inside, filter="data")
+                extract_files(
+                    packed, inside, lambda name: _WANTED.fullmatch(name) or _ARCHIVE.fullmatch(name)
+                )
         except FileNotFoundError as error:
             raise InputError(archive, "no such file") from error
         except (*DAMAGE, tarfile.TarError) as error:

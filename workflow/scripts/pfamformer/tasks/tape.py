@@ -21,6 +21,7 @@ import numpy as np
 
 from pfamformer.command import log
 from pfamformer.errors import InputError
+from pfamformer.tasks.archives import extract_files
 from pfamformer.tasks.contacts import pairs_within
 from pfamformer.tasks.rows import TaskRows, TaskTables
 
@@ -93,7 +94,7 @@ def _records(path: str | Path, task: str) -> Iterator[tuple[str, Path, int, dict
 def _extract(path: str | Path, folder: Path) -> None:
     try:
         with tarfile.open(path) as archive:
-            archive.extractall(folder, filter="data")
+            extract_files(archive, folder)
     except FileNotFoundError as error:
         raise InputError(path, "no such file") from error
     except (tarfile.TarError, EOFError, OSError) as error:
