@@ -32,39 +32,32 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def make_files(
-    files: Iterable[Path], configuration: str, settings: Mapping[str, Any], only_plan: bool
+    targets: Iterable[Path | str],
+    configurations: Iterable[str],
+    settings: Mapping[str, Any],
+    *,
+    cores: int = 1,
+    trigger: str | None = None,
+    only_plan: bool = False,
 ) -> None:
-    """Let the workflow make these files, or plan to, with settings over a configuration file."""
+    """Let the workflow make these, or plan to; what is finished already is only read.
+
+    Args:
+        targets: files below :data:`ROOT`, or names of targets.
+        configurations: files, each laid over those before it; ``settings`` lie over all.
+        trigger: the only reason to rerun what is there; None: snakemake's own.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as overlay:
         json.dump(settings, overlay)  # JSON is YAML
         overlay.flush()
         command = [
-            sys.executable, "-m", "snakemake", *(path.relative_to(ROOT) for path in files),
-            "--cores", "1", *["--dry-run"] * only_plan, "--configfile", configuration, overlay.name,
+            sys.executable, "-m", "snakemake",
+            *(path.relative_to(ROOT) if isinstance(path, Path) else path for path in targets),
+            "--cores", str(cores), *["--dry-run"] * only_plan,
+            *(["--rerun-triggers", trigger] if trigger else []),
+            "--configfile", *configurations, overlay.name,
         ]  # fmt: skip
         subprocess.run(command, cwd=ROOT, check=True)
-
-
-def run_workflow(
-    targets: Iterable[str],
-    overlays: Iterable[str],
-    settings: Mapping[str, object],
-    cores: int,
-    trigger: str | None = None,
-) -> None:
-    """Ask the workflow for targets of families of one's own; what is finished is only read.
-
-    Args:
-        overlays: names of files under ``benchmarks``, laid over ``config/own_families.yaml``.
-        trigger: the only reason to rerun what is there; None: snakemake's own.
-    """
-    command = [
-        sys.executable, "-m", "snakemake", "--cores", str(cores), *targets,
-        *(["--rerun-triggers", trigger] if trigger else []),
-        "--configfile", "config/own_families.yaml", *(f"benchmarks/{o}.yaml" for o in overlays),
-        "--config", *(f"{key}={json.dumps(value)}" for key, value in settings.items()),
-    ]  # fmt: skip
-    subprocess.run(command, cwd=ROOT, check=True)
 
 
 def in_turn(repeats: int, **ways: Callable[[], object]) -> dict[str, list[float]]:

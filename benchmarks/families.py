@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from common import ROOT, parser, run_workflow, write
+from common import ROOT, make_files, parser, write
 from pfamformer.evaluation.classification import accuracy, correct, difference, mcnemar
 from pfamformer.tables import read_table
 
@@ -102,9 +102,10 @@ def compute(methods: dict[str, str], arguments: argparse.Namespace) -> str:
     data = Path(arguments.data).resolve()
     families = {key: str(data / name) for key, name in files.items()}
     targets = [f"results/{project}/{where}/predictions.parquet" for where in methods.values()]
-    run_workflow(
-        targets, [f"families_{arguments.set}"], {"sources": {"families": families}},
-        arguments.cores, arguments.trigger,
+    over = ["config/own_families.yaml", f"benchmarks/families_{arguments.set}.yaml"]
+    make_files(
+        targets, over, {"sources": {"families": families}},
+        cores=arguments.cores, trigger=arguments.trigger,
     )  # fmt: skip
     return project
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from common import ROOT, parser, run_workflow, write
+from common import ROOT, make_files, parser, write
 
 SETS = ("full_length_domains", "swissprot")
 # Different domain sequences that a family needs: some are held out, the rest makes its profile.
@@ -46,8 +46,8 @@ def main() -> None:
         project = f"localisation_{name}"
         results = ROOT / "results" / project
         settings = {"project": project, "sources": {"families": sources(name, folder)}}
-        wanted = [f"results/{project}/tables/localisation.tsv"]
-        run_workflow(wanted, ["localisation"], settings, arguments.cores)
+        over = ["config/own_families.yaml", "benchmarks/localisation.yaml"]
+        make_files([results / "tables/localisation.tsv"], over, settings, cores=arguments.cores)
         rows += [about(name, results), *judged(name, results)]
     for row in rows:
         print(json.dumps(row))

@@ -154,7 +154,8 @@ def run_workflow(chosen, files, only_plan):
     """Make these files, or plan to."""
     task = {"format": chosen.format, "path": str(chosen.path)}
     settings = {"project": chosen.project, "tasks": {"files": {"remote_homology": task}}}
-    make_files(files, "config/remote_homology.yaml", SETTINGS | settings, only_plan)
+    over = ["config/remote_homology.yaml"]
+    make_files(files, over, SETTINGS | settings, only_plan=only_plan)
 
 
 def fold_accuracies(tables, groups, holdout):

@@ -99,7 +99,7 @@ def run_workflow(files, only_plan):
     folder = Path(os.environ["PFAMFORMER_TEST_DATA"]) / "secondary_structure"
     task = {"format": "flip", "path": str(folder)}
     settings = {"tasks": {"files": {"secondary_structure": task}}, "defaults": {"task": TRAINING}}
-    make_files(files, "config/secondary_structure.yaml", settings, only_plan)
+    make_files(files, ["config/secondary_structure.yaml"], settings, only_plan=only_plan)
 
 
 if __name__ == "__main__":

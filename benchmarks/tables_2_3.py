@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from common import ROOT, parser, run_workflow, write
+from common import ROOT, make_files, parser, write
 from families import SETS
 from localisation import sources
 
@@ -44,8 +44,8 @@ def main() -> None:
     rows = []
     for project, overlay, families, tables in wanted:
         settings = {"project": project, "sources": {"families": families}}
-        overlays = [overlay, "heads"]
-        run_workflow(tables, overlays, settings, arguments.cores, arguments.trigger)
+        over = ["config/own_families.yaml", f"benchmarks/{overlay}.yaml", "benchmarks/heads.yaml"]
+        make_files(tables, over, settings, cores=arguments.cores, trigger=arguments.trigger)
         for table in tables:
             path = ROOT / f"results/{project}/tables/{table}.tsv"
             found = pd.read_csv(path, sep="\t", keep_default_na=True)
