@@ -1,6 +1,6 @@
 """Training and inference: ours against transformers' ESM-2 of the same size on the same sequences.
 
-python benchmarks/train_throughput.py --results results/demo
+GOMP_SPINCOUNT=5000 python benchmarks/train_throughput.py --results results/demo
 python benchmarks/train_throughput.py --gpu
 
 Only residues count, never padding. Each way is timed on a few batches of its own epoch over all
@@ -13,6 +13,7 @@ within 50 batches (its group_by_length), has our number of tokens per batch, and
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -164,6 +165,7 @@ def measure(
     facts = {
         "size": size, "sequences": kind, "count": len(sequences),
         "batches": batches, "residues": residues, "threads": torch.get_num_threads(),
+        "spin": os.environ.get("GOMP_SPINCOUNT"),
         "precision": str(short),
         "padding_default": padding(default), "padding_grouped": padding(grouped),
     }  # fmt: skip

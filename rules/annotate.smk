@@ -132,11 +132,8 @@ rule read_query:
         code=code_digest("read_query"),
         model=lambda wildcards, input: str(Path(input.model[-1]).parent),
         least=PROJECT.annotate.min_term_probability,
-    # Threads of many small steps that wait for each other at most some microseconds before they sleep:
-    # where others use the machine, waiting at PyTorch's default took four times the processor time.
     shell:
-        "GOMP_SPINCOUNT=${{GOMP_SPINCOUNT:-1000}}"
-        " python {input.code[0]} --query {input.query:q} --model {params.model:q}"
+        "python {input.code[0]} --query {input.query:q} --model {params.model:q}"
         " --hits {input.hits:q} --least-probability {params.least} --threads {threads}"
         " --tagger {output.tagger:q} --classifier {output.classifier:q} --terms {output.terms:q}"
         " 2> {log:q}"

@@ -17,6 +17,9 @@ from pfamformer.plan import banner, closing, failures
 from pfamformer.sources.wheels import WHEELS
 
 put_interpreter_first()
+# Threads of PyTorch that have nothing to do look for work for a quarter of a millisecond before they
+# sleep, not for ten: attention on CPUs has threads of its own, and others may use the machine.
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 try:
     PROJECT = resolve(config)
 except InputError as error:

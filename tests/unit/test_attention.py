@@ -93,13 +93,38 @@ def test_padded_packed_and_loop_agree(kind, block, monkeypatch):
                 torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-9)
 
 
-def test_bfloat16_path_is_close_to_float32():
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("size", [1.0, 5.0])
+def test_bfloat16_path_is_close_to_float64(size, causal, threads, monkeypatch):
+    """Values and gradients, of small scores and of some that overflow, kept or computed again."""
     torch.manual_seed(0)
-    layout = Layout.of(tokens_of([40, 31, 12, 1]), packed=True)
-    q, k, v = torch.randn(3, 84, 2, 16)
-    full = attend(q, k, v, layout)
-    short = attend(*(t.bfloat16() for t in (q, k, v)), layout).float()
-    assert (full - short).abs().max() < 0.05
+    monkeypatch.setattr(sequence_attention, "KEPT", 40)
+    lengths = [70, 40, 31, 31, 12, 1]
+    layout = Layout.of(tokens_of(lengths), packed=True)
+    pattern = Pattern(causal=causal)
+    q, k, v = (size ** (i < 2) * torch.randn(sum(lengths), 3, 24) for i in range(3))
+    weight = torch.randn(sum(lengths), 3, 24).bfloat16()
+    found = []
+    before = torch.get_num_threads()
+    for dtype in (torch.bfloat16, torch.float64):
+        given = [x.bfloat16().to(dtype).requires_grad_() for x in (q, k, v)]
+        torch.set_num_threads(threads if dtype == torch.bfloat16 else before)
+        out = attend(*given, layout, pattern)
+        found.append([out, *torch.autograd.grad(out, given, weight.to(dtype))])
+    torch.set_num_threads(before)
+    for short, full in zip(*found, strict=True):
+        assert short.dtype == torch.bfloat16
+        # Eight bits of mantissa; those of a large score leave an eighth to its power.
+        assert (short - full).norm() / full.norm() < (0.01 if size == 1 else 0.12)
+
+
+def test_what_is_no_number_stays_none():
+    layout = Layout.of(tokens_of([5, 3]), packed=True)
+    q, k, v = torch.randn(3, 8, 2, 16).bfloat16()
+    q[1, 0, 3] = torch.nan
+    found = attend(q, k, v, layout).isnan().all(-1)
+    assert found.nonzero().tolist() == [[1, 0]]
 
 
 @pytest.mark.parametrize("learns", [False, True])
@@ -220,19 +245,19 @@ def test_recomputed_activations_give_the_same_gradients(stream):
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-def test_recomputed_activations_leave_no_attention_weights(stream, monkeypatch, checkpointing):
+def test_recomputed_activations_leave_no_score_matrices(stream, monkeypatch, checkpointing):
     """They are the largest of a layer's activations; the backward pass needs them once."""
     tokens = collate([encode(random_sequence(stream, 20))], np.arange(1)).tokens
     encoder = Encoder(NETWORK).train()
     encoder.checkpointing = checkpointing
-    compute, made = sequence_attention._weights, []
+    compute, made = sequence_attention._powers, []
 
     def watched(*given):
-        weights = compute(*given)
-        made.append(weakref.ref(weights))
-        return weights
+        powers = compute(*given)
+        made.append(weakref.ref(powers))
+        return powers
 
-    monkeypatch.setattr(sequence_attention, "_weights", watched)
+    monkeypatch.setattr(sequence_attention, "_powers", watched)
     out = encoder(tokens)
     left = [reference() is not None for reference in made]
     assert left == [not checkpointing] * NETWORK.layers
@@ -240,14 +265,14 @@ def test_recomputed_activations_leave_no_attention_weights(stream, monkeypatch, 
 
 
 @pytest.mark.parametrize("length", [10, 100, 300, 600])
-def test_weights_that_are_kept_depend_on_tokens_alone(length):
+def test_powers_that_are_kept_depend_on_tokens_alone(length):
     saved = []
     count = 1200 // length
     q, k, v = (torch.randn(1200, 2, 4).requires_grad_() for _ in range(3))
     layout = Layout.of(tokens_of([length] * count), packed=True)
     with torch.autograd.graph.saved_tensors_hooks(lambda x: saved.append(x.numel()) or x, id):
         attend(q, k, v, layout)
-    vectors = 4 * 1200 * 2 * 4  # q scaled, and q, k, v
+    vectors = 4 * 1200 * 2 * 4 + 1200 * 2  # q scaled, k, v and their mixture; the sums of powers
     assert sum(saved) <= vectors + sequence_attention.KEPT * 1200 * 2
 
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pfamformer.model.layout import Layout
-from pfamformer.model.sequence_attention import SequenceAttention, spans_of
+from pfamformer.model.sequence_attention import SequenceAttention, order_of
 from pfamformer.model.sparse import sparse_attention, sparse_mask
 
 # Far below any score, yet finite in bfloat16: a row of only padding stays free of NaN.
@@ -114,9 +114,8 @@ def _by_sequence(
     q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, lengths: tuple[int, ...], causal: bool
 ) -> Tensor:
     scale = q_THD.shape[-1] ** -0.5 / math.log(2)  # powers of two
-    spans = spans_of(lengths, q_THD.shape[1])
-    q_HTD, k_HTD, v_HTD = (x.transpose(0, 1).contiguous() for x in (q_THD * scale, k_THD, v_THD))
-    return SequenceAttention.apply(q_HTD, k_HTD, v_HTD, spans, causal).transpose(0, 1)
+    order = order_of(lengths, q_THD.shape[1])
+    return SequenceAttention.apply(q_THD * scale, k_THD, v_THD, order, causal)
 
 
 def _packed(

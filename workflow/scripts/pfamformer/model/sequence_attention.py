@@ -1,141 +1,251 @@
-"""Exact attention on CPUs, sequence by sequence: no padding, no mask, score matrices in the cache.
+"""Exact attention on CPUs, sequence by sequence: no mask, score matrices in the cache.
 
 torch's fused CPU kernel needs padded batches and has a slow bfloat16 backward pass; whole padded
 batches of explicit matrix products spend their time moving score matrices through main memory.
-Axes: H heads, T rows of a packed batch, C sequences of equal length n, D dimensions of a head.
+What is done to whole score matrices decides the time. It is two products and one power in the
+forward pass, five products and one multiplication in the backward pass; all else is done to
+vectors: weights are never divided by their sums, the values are, and the mean that the softmax's
+derivative subtracts comes out of a product, as columns more (Dao et al., 2022,
+https://arxiv.org/abs/2205.14135, equation 4).
+Axes: H heads, T rows of a packed batch, D dimensions of a head; R = T·H rows, those of a sequence
+and head together; P such rows with padding; W columns, D and what stands behind.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from pfamformer.model import attention_kernels as kernels
+from pfamformer.model.side_by_side import side_by_side
+
 # Scores that are computed together: 1 MB in bfloat16, the second-level cache of a server core.
 CACHED_SCORES = 2**19
-# Weights that are kept for the backward pass, per row and head; the others are computed again. As
+# Powers that are kept for the backward pass, per row and head; the others are computed again. As
 # many as a Pfam domain has residues: batches of domains are computed once, and memory depends on
 # the tokens of a batch alone, not on how long its sequences are.
 KEPT = 128
+# Matrix units work on so many rows of the second factor; unaligned matrices take a third longer.
+TILE = 32
+
+
+def _tiles(size: int) -> int:
+    return -(-size // TILE) * TILE
 
 
 class Span(NamedTuple):
-    """Neighbouring sequences of equal length, and some of the heads."""
+    """Score matrices that are computed together: heads of neighbouring sequences of one length."""
 
-    heads: slice
-    first_row: int
-    sequences: int
+    matrices: int
     length: int
 
-    def of(self, x_HTD: Tensor) -> Tensor:
-        """Its rows, a view (H, C, n, D)."""
-        rows = slice(self.first_row, self.first_row + self.sequences * self.length)
-        return x_HTD[self.heads, rows].unflatten(1, (self.sequences, self.length))
+    @property
+    def columns(self) -> int:
+        """Of each matrix: the length in whole tiles."""
+        return _tiles(self.length)
 
-    def read(self, x_HTD: Tensor) -> Tensor:
-        """Its rows, one matrix per head and sequence, (H·C, n, D)."""
-        return self.of(x_HTD).flatten(0, 1)
-
-    def write(self, x_HTD: Tensor, part: Tensor) -> None:
-        """Put (H·C, n, D) in their place."""
-        place = self.of(x_HTD)
-        place.copy_(part.view(place.shape))
+    @property
+    def scores(self) -> int:
+        """Elements of all its matrices."""
+        return self.matrices * self.length * self.columns
 
 
-def spans_of(lengths: Iterable[int], heads: int) -> list[Span]:
-    """Cut a packed batch into spans whose scores fit the cache, where a single head's do."""
+class Order(NamedTuple):
+    """How the rows of a batch are laid out for its spans.
+
+    Attributes:
+        spans: whose scores fit the cache, where a single head's do.
+        rows_R: row of (T·H) that comes next.
+        padded_P: the same with each sequence in whole tiles; T·H stands for a row of zeros.
+        places_R, padded_places_R: where each row of (T·H) went.
+    """
+
+    spans: tuple[Span, ...]
+    rows_R: np.ndarray
+    padded_P: np.ndarray
+    places_R: np.ndarray
+    padded_places_R: np.ndarray
+
+    def by_span(self, x: Tensor) -> list[Tensor]:
+        """Views (matrices, n or m, columns) of the R or P rows, those of each span."""
+        padded = len(x) == len(self.padded_P)
+        sizes = [(s.matrices, s.columns if padded else s.length) for s in self.spans]
+        parts = x.split([matrices * rows for matrices, rows in sizes])
+        return [part.view(*size, -1) for part, size in zip(parts, sizes, strict=True)]
+
+
+# A batch's order serves all layers, forwards and backwards.
+@lru_cache(maxsize=2)
+def order_of(lengths: tuple[int, ...], heads: int) -> Order:
+    """Cut a packed batch into spans and say where its rows go."""
     spans: list[Span] = []
-    first = 0
+    rows, padded = [], []
+    first, nothing = 0, sum(lengths) * heads
     for n, run in groupby(lengths):
         left = len(list(run))
         together = max(1, CACHED_SCORES // (heads * n * n))
         step = min(heads, max(1, CACHED_SCORES // (n * n)))
         while left:
             count = min(left, together)
-            spans += [
-                Span(slice(h, min(h + step, heads)), first, count, n) for h in range(0, heads, step)
-            ]
+            places_CN = first + np.arange(count * n).reshape(count, n)
+            for head in range(0, heads, step):
+                of_H = np.arange(head, min(head + step, heads))
+                rows_HCN = places_CN * heads + of_H[:, None, None]
+                spans.append(Span(len(of_H) * count, n))
+                rows.append(rows_HCN)
+                filled = ((0, 0), (0, 0), (0, _tiles(n) - n))
+                padded.append(np.pad(rows_HCN, filled, constant_values=nothing))
             first, left = first + count * n, left - count
-    return spans
+    rows_R, padded_P = (np.concatenate([x.ravel() for x in some]) for some in (rows, padded))
+    places_R, padded_places_R = (np.argsort(x, kind="stable")[:nothing] for x in (rows_R, padded_P))
+    return Order(tuple(spans), rows_R, padded_P, places_R, padded_places_R)
+
+
+def _flat(x_THD: Tensor) -> Tensor:
+    return x_THD.flatten(0, 1)
+
+
+def _laid_out(
+    q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, order: Order
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries (R, D), keys (P, D), and values with two columns of ones or more (P, W)."""
+    width = v_THD.shape[-1]
+    return (
+        kernels.gather(_flat(q_THD), order.rows_R, width),
+        kernels.gather(_flat(k_THD), order.padded_P, width),
+        kernels.gather(_flat(v_THD), order.padded_P, _tiles(width + 2)),
+    )
+
+
+def _pieces(order: Order, *flat: Tensor) -> list[tuple[Any, ...]]:
+    """Of each span its number and its part of each."""
+    return list(zip(range(len(order.spans)), *map(order.by_span, flat), strict=True))
 
 
 def _powers(q: Tensor, k: Tensor, causal: bool, near: bool) -> Tensor:
-    """2^(q·kᵀ), relative to the largest of each row unless all are ``near`` zero."""
-    scores = torch.bmm(q, k.mT)
+    """2^(q·kᵀ), relative to the largest of each row unless all are ``near`` zero.
+
+    Columns of padding hold anything finite: the values that they weigh are zero.
+    """
+    scores, n = torch.bmm(q, k.mT), q.shape[1]
     if causal:
-        n = scores.shape[-1]
-        future = torch.ones(n, n, dtype=torch.bool).triu(1)
-        scores.masked_fill_(future, -torch.inf)
+        scores.masked_fill_(torch.ones(scores.shape[1:], dtype=torch.bool).triu(1), -torch.inf)
     if not near:
-        scores -= scores.amax(-1, keepdim=True)
-    return scores.exp2_()
+        scores -= scores[..., :n].amax(-1, keepdim=True)
+        scores[..., n:] = -torch.inf
+    return kernels.exp2_(scores) if scores.dtype == torch.bfloat16 else scores.exp2_()
 
 
-def _weights(q: Tensor, k: Tensor, causal: bool, near: bool) -> Tensor:
-    powers = _powers(q, k, causal, near)
-    return powers.mul_(powers.sum(-1, keepdim=True).reciprocal_())
+def _quotients(mixed_RW: Tensor, width: int) -> Tensor:
+    """Values' columns over the first column of ones, (R, D)."""
+    if mixed_RW.dtype == torch.bfloat16:
+        return kernels.quotients(mixed_RW, width)
+    return mixed_RW[:, :width] / mixed_RW[:, width : width + 1]
 
 
-def _near_zero(q_HTD: Tensor, k_HTD: Tensor) -> bool:
+def _changes(gradient_RD: Tensor, out_RD: Tensor, sums_R1: Tensor) -> Tensor:
+    """The gradient over each row's sum of powers, and less its mean over the row's weights.
+
+    The mean stands in the first two columns behind, the second what rounding left of the first,
+    for a product with values and ones; (R, W), filled up with zeros.
+    """
+    width = out_RD.shape[-1]
+    columns = _tiles(width + 2)
+    if out_RD.dtype == torch.bfloat16:
+        return kernels.changes(gradient_RD, out_RD, sums_R1, columns)
+    change_RD = gradient_RD / sums_R1
+    mean_R1 = -(change_RD * out_RD).sum(-1, keepdim=True)
+    zeros = mean_R1.new_zeros(1).expand(len(mean_R1), columns - width - 1)
+    return torch.cat([change_RD, mean_R1, zeros], -1)
+
+
+def _near_zero(q_THD: Tensor, k_THD: Tensor) -> bool:
     """Whether no score can be so far from zero that a row's powers overflow, or all of them vanish.
 
     By Cauchy and Schwarz; half the exponents leave as much room for sums of powers times values.
     """
-    q, k = (torch.linalg.vector_norm(x, dim=-1).amax() for x in (q_HTD, k_HTD))
-    return float(q) * float(k) < math.log2(torch.finfo(q_HTD.dtype).max) / 2
+    q_H, k_H = (
+        kernels.largest_norms(x)
+        if x.dtype == torch.bfloat16
+        else torch.linalg.vector_norm(x, dim=-1).amax(0)
+        for x in (q_THD, k_THD)
+    )
+    return float((q_H * k_H).max()) < math.log2(torch.finfo(q_THD.dtype).max) / 2
 
 
 class SequenceAttention(torch.autograd.Function):
-    """Softmax(q·kᵀ·ln 2)·v within each sequence, or its past; ``q`` comes scaled.
-
-    Powers of two, without a search for each row's largest score where none can be large, take half
-    the time of torch's softmax in bfloat16.
-    """
+    """Softmax(q·kᵀ·ln 2)·v within each sequence, or its past; ``q`` comes scaled."""
 
     @staticmethod
     def forward(
-        ctx: Any, q_HTD: Tensor, k_HTD: Tensor, v_HTD: Tensor, spans: list[Span], causal: bool
+        ctx: Any, q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, order: Order, causal: bool
     ) -> Tensor:
-        """Mixed values (H, T, D)."""
-        out_HTD = torch.empty_like(v_HTD)
-        learns = any(ctx.needs_input_grad)
-        kept: dict[int, Tensor] = {}
-        room = KEPT * q_HTD.shape[0] * q_HTD.shape[1] if learns else 0
-        near = _near_zero(q_HTD, k_HTD)
-        for number, span in enumerate(spans):
-            q, k, v = (span.read(x) for x in (q_HTD, k_HTD, v_HTD))
-            if not learns:
-                powers = _powers(q, k, causal, near)
-                # Sums as a product: a column for each of v's, so that the division is elementwise.
-                sums = torch.bmm(powers, torch.ones_like(v))
-                span.write(out_HTD, torch.bmm(powers, v).div_(sums))
-                continue
-            weights = _weights(q, k, causal, near)
-            span.write(out_HTD, torch.bmm(weights, v))
-            if weights.numel() <= room:
-                kept[number] = weights
-                room -= weights.numel()
-        ctx.spans, ctx.causal, ctx.near, ctx.kept = spans, causal, near, tuple(kept)
+        """Mixed values (T, H, D)."""
+        q_THD, k_THD, v_THD = (x.contiguous() for x in (q_THD, k_THD, v_THD))
+        near = _near_zero(q_THD, k_THD)
+        room = KEPT * q_THD.shape[0] * q_THD.shape[1] if any(ctx.needs_input_grad) else 0
+        kept: dict[int, Tensor | None] = {}
+        for number, span in enumerate(order.spans):
+            if span.scores <= room:
+                kept[number], room = None, room - span.scores
+        q_RD, k_PD, v_PW = _laid_out(q_THD, k_THD, v_THD, order)
+        mixed_RW = v_PW.new_empty(len(q_RD), v_PW.shape[1])
+
+        def mix(piece: tuple[Any, ...]) -> None:
+            number, q, k, v, mixed = piece
+            powers = _powers(q, k, causal, near)
+            torch.bmm(powers, v, out=mixed)
+            if number in kept:
+                kept[number] = powers
+
+        side_by_side(mix, _pieces(order, q_RD, k_PD, v_PW, mixed_RW))
+        mixed_RW = kernels.gather(mixed_RW, order.places_R, v_PW.shape[1])
+        width = v_THD.shape[-1]
+        out_THD = _quotients(mixed_RW, width).view(v_THD.shape)
+        ctx.order, ctx.causal, ctx.near, ctx.kept = order, causal, near, tuple(kept)
         # Not as an attribute: activation checkpointing drops what is saved here and nothing else.
-        ctx.save_for_backward(q_HTD, k_HTD, v_HTD, *kept.values())
-        return out_HTD
+        sums_R1 = mixed_RW[:, width : width + 1].clone()
+        ctx.save_for_backward(q_THD, k_THD, v_THD, out_THD, sums_R1, *kept.values())
+        return out_THD
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """Gradients of q, k and v."""
-        q_HTD, k_HTD, v_HTD, *weights_kept = ctx.saved_tensors
-        kept = dict(zip(ctx.kept, weights_kept, strict=True))
-        found = tuple(torch.empty_like(x) for x in (q_HTD, k_HTD, v_HTD))
-        for number, span in enumerate(ctx.spans):
-            q, k, v, out = (span.read(x) for x in (q_HTD, k_HTD, v_HTD, gradients[0]))
-            weights = kept.pop(number) if number in kept else _weights(q, k, ctx.causal, ctx.near)
-            change = torch.bmm(out * math.log(2), v.mT)
-            scores = torch._softmax_backward_data(change, weights, -1, weights.dtype)
-            parts = (torch.bmm(scores, k), torch.bmm(scores.mT, q), torch.bmm(weights.mT, out))
-            for x_HTD, part in zip(found, parts, strict=True):
-                span.write(x_HTD, part)
-        return *found, None, None
+        q_THD, k_THD, v_THD, out_THD, sums_R1, *powers_kept = ctx.saved_tensors
+        order = ctx.order
+        kept = dict(zip(ctx.kept, powers_kept, strict=True))
+        q_RD, k_PD, v_PW = _laid_out(q_THD, k_THD, v_THD, order)
+        change_RW = _changes(_flat(gradients[0].contiguous()), _flat(out_THD), sums_R1)
+        change_RW = kernels.gather(change_RW, order.rows_R, v_PW.shape[1])
+        to_q_RD, to_k_PD, to_v_PW = (torch.empty_like(x) for x in (q_RD, k_PD, v_PW))
+
+        def differentiate(piece: tuple[Any, ...]) -> None:
+            number, q, k, v, change, to_q, to_k, to_v = piece
+            powers = kept.pop(number, None)
+            if powers is None:
+                powers = _powers(q, k, ctx.causal, ctx.near)
+            torch.bmm(powers.mT, change, out=to_v)
+            scores = torch.bmm(change, v.mT)
+            if scores.dtype == torch.bfloat16:
+                kernels.multiply_(scores, powers)
+            else:
+                scores *= powers
+            torch.bmm(scores, k, out=to_q)
+            torch.bmm(scores.mT, q, out=to_k)
+
+        pieces = _pieces(order, q_RD, k_PD, v_PW, change_RW, to_q_RD, to_k_PD, to_v_PW)
+        side_by_side(differentiate, pieces)
+        places = order.places_R, order.padded_places_R, order.padded_places_R
+        to_q_THD, to_k_THD, to_v_THW = (
+            kernels.gather(x, index, x.shape[1]).view(*v_THD.shape[:2], -1)
+            for x, index in zip((to_q_RD, to_k_PD, to_v_PW), places, strict=True)
+        )
+        for x_THD in (to_q_THD, to_k_THD):
+            x_THD *= math.log(2)
+        return to_q_THD, to_k_THD, to_v_THW[..., : v_THD.shape[-1]], None, None
