@@ -51,6 +51,7 @@ def test_an_error_reaches_the_caller(threads):
 
     with pytest.raises(ValueError, match="seven"):
         side_by_side(work, range(20))
+    assert torch.get_num_threads() == threads
 
 
 def test_a_forked_process_makes_its_own_threads(threads):

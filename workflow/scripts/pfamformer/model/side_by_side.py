@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 from threading import Barrier
 from typing import TypeVar
@@ -41,9 +41,10 @@ def side_by_side(work: Callable[[Piece], None], pieces: Sequence[Piece]) -> None
     try:
         some()
     finally:
-        for helper in helpers:
-            helper.result()
+        wait(helpers)
         torch.set_num_threads(threads)
+    for helper in helpers:
+        helper.result()
 
 
 @lru_cache(maxsize=1)
