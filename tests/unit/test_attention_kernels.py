@@ -54,6 +54,7 @@ def test_rows_are_gathered_with_ones_behind_and_zeros_for_padding(dtype):
     found = kernels.gather(x, index, 8)
     expected = torch.cat([torch.cat([x, torch.ones(20, 2)], 1), torch.zeros(1, 8)]).to(dtype)
     assert torch.equal(found, expected[torch.from_numpy(index)])
+    assert torch.equal(kernels.gather(x, index, 4), found[:, :4])
 
 
 def test_quotients():

@@ -42,9 +42,9 @@ def multiply_(x: Tensor, factor: Tensor) -> Tensor:
 
 
 def gather(x_RD: Tensor, index_P: np.ndarray, columns: int) -> Tensor:
-    """Rows of x with columns of ones behind, (P, columns); an index past the end gives zeros.
+    """Rows of x, (P, columns): its first columns, or all with ones behind.
 
-    Of any number format.
+    An index past the end gives zeros. Of any number format.
     """
     found = x_RD.new_empty(len(index_P), columns)
     short = x_RD.dtype == torch.bfloat16
@@ -132,7 +132,8 @@ _ZERO, _ONE = np.uint64(0), np.uint64(1)
 
 @compiled
 def _gather(x, index, found, one):
-    width, columns, nothing = np.uint64(x.shape[1]), np.uint64(found.shape[1]), len(x)
+    columns, nothing = np.uint64(found.shape[1]), len(x)
+    width = min(np.uint64(x.shape[1]), columns)
     for row in range(np.uint64(len(index))):
         if index[row] >= nothing:
             for column in range(columns):

@@ -31,12 +31,18 @@ CACHED_SCORES = 2**19
 # many as a Pfam domain has residues: batches of domains are computed once, and memory depends on
 # the tokens of a batch alone, not on how long its sequences are.
 KEPT = 128
-# Matrix units work on so many rows of the second factor; unaligned matrices take a third longer.
-TILE = 32
+# Rows and columns of the second factor that matrix units take at once: unaligned matrices need a
+# third more time.
+TILE_ROWS, TILE_COLUMNS = 32, 16
 
 
-def _tiles(size: int) -> int:
-    return -(-size // TILE) * TILE
+def _tiles(rows: int) -> int:
+    return -(-rows // TILE_ROWS) * TILE_ROWS
+
+
+def _with_ones(width: int) -> int:
+    """W: columns of values, and two of ones or more."""
+    return -(-(width + 2) // TILE_COLUMNS) * TILE_COLUMNS
 
 
 class Span(NamedTuple):
@@ -119,7 +125,7 @@ def _laid_out(
     return (
         kernels.gather(_flat(q_THD), order.rows_R, width),
         kernels.gather(_flat(k_THD), order.padded_P, width),
-        kernels.gather(_flat(v_THD), order.padded_P, _tiles(width + 2)),
+        kernels.gather(_flat(v_THD), order.padded_P, _with_ones(width)),
     )
 
 
@@ -156,7 +162,7 @@ def _changes(gradient_RD: Tensor, out_RD: Tensor, sums_R1: Tensor) -> Tensor:
     for a product with values and ones; (R, W), filled up with zeros.
     """
     width = out_RD.shape[-1]
-    columns = _tiles(width + 2)
+    columns = _with_ones(width)
     if out_RD.dtype == torch.bfloat16:
         return kernels.changes(gradient_RD, out_RD, sums_R1, columns)
     change_RD = gradient_RD / sums_R1
@@ -205,12 +211,12 @@ class SequenceAttention(torch.autograd.Function):
                 kept[number] = powers
 
         side_by_side(mix, _pieces(order, q_RD, k_PD, v_PW, mixed_RW))
-        mixed_RW = kernels.gather(mixed_RW, order.places_R, v_PW.shape[1])
         width = v_THD.shape[-1]
-        out_THD = _quotients(mixed_RW, width).view(v_THD.shape)
+        out_RD, sums_R1 = _quotients(mixed_RW, width), mixed_RW[:, width : width + 1].contiguous()
+        out_THD = kernels.gather(out_RD, order.places_R, width).view(v_THD.shape)
+        sums_R1 = kernels.gather(sums_R1, order.places_R, 1)
         ctx.order, ctx.causal, ctx.near, ctx.kept = order, causal, near, tuple(kept)
         # Not as an attribute: activation checkpointing drops what is saved here and nothing else.
-        sums_R1 = mixed_RW[:, width : width + 1].clone()
         ctx.save_for_backward(q_THD, k_THD, v_THD, out_THD, sums_R1, *kept.values())
         return out_THD
 
@@ -242,10 +248,10 @@ class SequenceAttention(torch.autograd.Function):
         pieces = _pieces(order, q_RD, k_PD, v_PW, change_RW, to_q_RD, to_k_PD, to_v_PW)
         side_by_side(differentiate, pieces)
         places = order.places_R, order.padded_places_R, order.padded_places_R
-        to_q_THD, to_k_THD, to_v_THW = (
-            kernels.gather(x, index, x.shape[1]).view(*v_THD.shape[:2], -1)
+        to_q_THD, to_k_THD, to_v_THD = (
+            kernels.gather(x, index, v_THD.shape[-1]).view(v_THD.shape)
             for x, index in zip((to_q_RD, to_k_PD, to_v_PW), places, strict=True)
         )
         for x_THD in (to_q_THD, to_k_THD):
             x_THD *= math.log(2)
-        return to_q_THD, to_k_THD, to_v_THW[..., : v_THD.shape[-1]], None, None
+        return to_q_THD, to_k_THD, to_v_THD, None, None
