@@ -1,7 +1,7 @@
 """What attention does to vectors and scores on a CPU, in a fraction of torch's time.
 
-A bfloat16 number is the upper half of a float32; results are rounded to the nearest, halves up.
-All tensors are contiguous.
+Compiled for bfloat16, whose numbers are the upper halves of float32's; results are rounded to the
+nearest, halves up. Of other formats torch computes the same. All tensors are contiguous.
 """
 
 from __future__ import annotations
@@ -31,12 +31,16 @@ _fused = partial(compiled, contract=True)
 
 def exp2_(x: Tensor) -> Tensor:
     """2^x in place, of numbers below 127."""
+    if x.dtype != torch.bfloat16:
+        return x.exp2_()
     _exp2(_array(x))
     return x
 
 
 def multiply_(x: Tensor, factor: Tensor) -> Tensor:
     """Multiply in place; both of one shape."""
+    if x.dtype != torch.bfloat16:
+        return x.mul_(factor)
     _multiply(_array(x), _array(factor))
     return x
 
@@ -44,7 +48,7 @@ def multiply_(x: Tensor, factor: Tensor) -> Tensor:
 def gather(x_RD: Tensor, index_P: np.ndarray, columns: int) -> Tensor:
     """Rows of x, (P, columns): its first columns, or all with ones behind.
 
-    An index past the end gives zeros. Of any number format.
+    An index past the end gives zeros.
     """
     found = x_RD.new_empty(len(index_P), columns)
     short = x_RD.dtype == torch.bfloat16
@@ -55,6 +59,8 @@ def gather(x_RD: Tensor, index_P: np.ndarray, columns: int) -> Tensor:
 
 def quotients(x_RW: Tensor, width: int) -> Tensor:
     """The first ``width`` columns of each row over the next one."""
+    if x_RW.dtype != torch.bfloat16:
+        return x_RW[:, :width] / x_RW[:, width : width + 1]
     found_RD = x_RW.new_empty(len(x_RW), width)
     x, found = _array(x_RW), _array(found_RD)
     _in_chunks(lambda rows: _quotients(x[rows], found[rows]), found)
@@ -66,6 +72,11 @@ def changes(gradient_RD: Tensor, out_RD: Tensor, sums_R1: Tensor, columns: int) 
 
     Of the two, the second is what the first one's rounding left.
     """
+    if out_RD.dtype != torch.bfloat16:
+        change_RD = gradient_RD / sums_R1
+        mean_R1 = -(change_RD * out_RD).sum(-1, keepdim=True)
+        zeros = mean_R1.new_zeros(1).expand(len(mean_R1), columns - out_RD.shape[1] - 1)
+        return torch.cat([change_RD, mean_R1, zeros], -1)
     found = out_RD.new_empty(len(out_RD), columns)
     arrays = [_array(x) for x in (gradient_RD, out_RD, sums_R1, found)]
     _in_chunks(lambda rows: _changes(*(x[rows] for x in arrays)), found)
@@ -73,10 +84,12 @@ def changes(gradient_RD: Tensor, out_RD: Tensor, sums_R1: Tensor, columns: int) 
 
 
 def largest_norms(x_THD: Tensor) -> Tensor:
-    """Of each head the largest Euclidean norm of its rows, (H,) in float32.
+    """Of each head the largest Euclidean norm of its rows, (H,), at least in float32.
 
-    What is no number counts as infinite.
+    What is no number counts as infinite in bfloat16, and stays none in other formats.
     """
+    if x_THD.dtype != torch.bfloat16:
+        return torch.linalg.vector_norm(x_THD, dim=-1).amax(0)
     x, found = _array(x_THD), []
     _in_chunks(lambda rows: found.append(_largest_squares(x[rows])), x_THD)
     return torch.from_numpy(np.sqrt(np.max(found, axis=0)))

@@ -145,30 +145,7 @@ def _powers(q: Tensor, k: Tensor, causal: bool, near: bool) -> Tensor:
     if not near:
         scores -= scores[..., :n].amax(-1, keepdim=True)
         scores[..., n:] = -torch.inf
-    return kernels.exp2_(scores) if scores.dtype == torch.bfloat16 else scores.exp2_()
-
-
-def _quotients(mixed_RW: Tensor, width: int) -> Tensor:
-    """Values' columns over the first column of ones, (R, D)."""
-    if mixed_RW.dtype == torch.bfloat16:
-        return kernels.quotients(mixed_RW, width)
-    return mixed_RW[:, :width] / mixed_RW[:, width : width + 1]
-
-
-def _changes(gradient_RD: Tensor, out_RD: Tensor, sums_R1: Tensor) -> Tensor:
-    """The gradient over each row's sum of powers, and less its mean over the row's weights.
-
-    The mean stands in the first two columns behind, the second what rounding left of the first,
-    for a product with values and ones; (R, W), filled up with zeros.
-    """
-    width = out_RD.shape[-1]
-    columns = _with_ones(width)
-    if out_RD.dtype == torch.bfloat16:
-        return kernels.changes(gradient_RD, out_RD, sums_R1, columns)
-    change_RD = gradient_RD / sums_R1
-    mean_R1 = -(change_RD * out_RD).sum(-1, keepdim=True)
-    zeros = mean_R1.new_zeros(1).expand(len(mean_R1), columns - width - 1)
-    return torch.cat([change_RD, mean_R1, zeros], -1)
+    return kernels.exp2_(scores)
 
 
 def _near_zero(q_THD: Tensor, k_THD: Tensor) -> bool:
@@ -176,12 +153,7 @@ def _near_zero(q_THD: Tensor, k_THD: Tensor) -> bool:
 
     By Cauchy and Schwarz; half the exponents leave as much room for sums of powers times values.
     """
-    q_H, k_H = (
-        kernels.largest_norms(x)
-        if x.dtype == torch.bfloat16
-        else torch.linalg.vector_norm(x, dim=-1).amax(0)
-        for x in (q_THD, k_THD)
-    )
+    q_H, k_H = map(kernels.largest_norms, (q_THD, k_THD))
     return float((q_H * k_H).max()) < math.log2(torch.finfo(q_THD.dtype).max) / 2
 
 
@@ -212,7 +184,10 @@ class SequenceAttention(torch.autograd.Function):
 
         side_by_side(mix, _pieces(order, q_RD, k_PD, v_PW, mixed_RW))
         width = v_THD.shape[-1]
-        out_RD, sums_R1 = _quotients(mixed_RW, width), mixed_RW[:, width : width + 1].contiguous()
+        out_RD, sums_R1 = (
+            kernels.quotients(mixed_RW, width),
+            mixed_RW[:, width : width + 1].contiguous(),
+        )
         out_THD = kernels.gather(out_RD, order.places_R, width).view(v_THD.shape)
         sums_R1 = kernels.gather(sums_R1, order.places_R, 1)
         ctx.order, ctx.causal, ctx.near, ctx.kept = order, causal, near, tuple(kept)
@@ -227,7 +202,10 @@ class SequenceAttention(torch.autograd.Function):
         order = ctx.order
         kept = dict(zip(ctx.kept, powers_kept, strict=True))
         q_RD, k_PD, v_PW = _laid_out(q_THD, k_THD, v_THD, order)
-        change_RW = _changes(_flat(gradients[0].contiguous()), _flat(out_THD), sums_R1)
+        # Less its mean over a row's weights: a product with values and their two columns of ones.
+        change_RW = kernels.changes(
+            _flat(gradients[0].contiguous()), _flat(out_THD), sums_R1, v_PW.shape[1]
+        )
         change_RW = kernels.gather(change_RW, order.rows_R, v_PW.shape[1])
         to_q_RD, to_k_PD, to_v_PW = (torch.empty_like(x) for x in (q_RD, k_PD, v_PW))
 
@@ -237,11 +215,7 @@ class SequenceAttention(torch.autograd.Function):
             if powers is None:
                 powers = _powers(q, k, ctx.causal, ctx.near)
             torch.bmm(powers.mT, change, out=to_v)
-            scores = torch.bmm(change, v.mT)
-            if scores.dtype == torch.bfloat16:
-                kernels.multiply_(scores, powers)
-            else:
-                scores *= powers
+            scores = kernels.multiply_(torch.bmm(change, v.mT), powers)
             torch.bmm(scores, k, out=to_q)
             torch.bmm(scores.mT, q, out=to_k)
 
