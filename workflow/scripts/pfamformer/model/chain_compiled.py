@@ -8,12 +8,10 @@ and time grows as residues × windows.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
-import torch
 
 from pfamformer.compiled import compiled
+from pfamformer.model.side_by_side import side_by_side
 
 # Classes taken through their windows at once: four vector registers of 16 numbers. With 200
 # residues the block's arrays take 150 kB, which a core's second cache holds.
@@ -52,8 +50,7 @@ def best_of_all(
         tables = _tables(filters_WAK, filters)
         _best(flat, ends, tables, widths, near, far, costs, out[:, first : first + widths[0]])
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        list(pool.map(block, range(0, counts[0], BLOCK)))
+    side_by_side(block, range(0, counts[0], BLOCK))
     return out
 
 
@@ -89,8 +86,7 @@ def best_of_few(
             _best(flat, ends, tables, widths, near, far, costs, best)
             out[row, chosen] = best[0]
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        list(pool.map(sequence, range(len(letters))))
+    side_by_side(sequence, range(len(letters)))
     return out
 
 

@@ -9,13 +9,12 @@ chains, and nothing behind it grows with the families.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import torch
 
 from pfamformer.compiled import compiled
 from pfamformer.model.chain import Chain
+from pfamformer.model.side_by_side import side_by_side
 
 # Scores are half bits, from -15 to 15; after every four residues a diagonal's sum is cut to 60, so
 # that it never exceeds 120 and fits a byte. Families that reach 30 bits are listed anyway.
@@ -67,11 +66,9 @@ class Ungapped:
         # Few parts, each with all it does in compiled code: threads do not wait for each other.
         parts = np.array_split(np.arange(len(self.groups) - 1), torch.get_num_threads())
         bounds = [self.groups[part[0] : part[-1] + 2] for part in parts if len(part)]
-        with ThreadPoolExecutor(len(bounds)) as pool:
-            found = pool.map(
-                lambda groups: _diagonals(flat, ends, self.scores, self.starts, groups, out), bounds
-            )
-            list(found)
+        side_by_side(
+            lambda groups: _diagonals(flat, ends, self.scores, self.starts, groups, out), bounds
+        )
         return out
 
     def shortlist(self, letters: list[np.ndarray], count: int) -> np.ndarray:
