@@ -25,6 +25,7 @@ from common import compare, in_turn, parser, processor_seconds, write
 from pfamformer.config import FinetuneSettings, NetworkSettings, PretrainSettings
 from pfamformer.model.classifier import Classifier
 from pfamformer.model.encoder import MaskedLanguageModel
+from pfamformer.model.side_by_side import answers
 from pfamformer.sequences.alphabet import encode
 from pfamformer.tables import read_table
 from pfamformer.training.batches import Batch, BatchPlan, InMemory, collate
@@ -32,6 +33,7 @@ from pfamformer.training.device import autocast, keep_freed_memory, number_forma
 from pfamformer.training.loop import train
 from pfamformer.training.objectives import Classification, MaskedLanguageModelling, Objective
 from pfamformer.training.optimizers import make_optimizer
+from pfamformer.training.reading import CORE_SHARE
 from pfamformer.training.state import StateFolder
 from throughput.gpu import measure_gpu
 from throughput.peer import Peer
@@ -77,8 +79,8 @@ def spread_out(batches: list[np.ndarray], lengths: np.ndarray, count: int) -> li
 class FewBatches(BatchPlan):
     """Our own plan, of which a few batches are read."""
 
-    def __init__(self, lengths: np.ndarray, count: int) -> None:
-        super().__init__(lengths, TOKENS_PER_BATCH, MAX_LENGTH, seed=1)
+    def __init__(self, lengths: np.ndarray, count: int, budget: int = TOKENS_PER_BATCH) -> None:
+        super().__init__(lengths, budget, MAX_LENGTH, seed=1)
         self.lengths, self.count = lengths, count
 
     def epoch(self, epoch: int) -> list[np.ndarray]:
@@ -121,14 +123,15 @@ def our_training(
 def our_inference(
     model: MaskedLanguageModel, sequences: InMemory, plan: FewBatches
 ) -> Callable[[], None]:
-    """Final embeddings of the same sequences."""
+    """Final embeddings, batches on cores of their own as :func:`reading.read` has them."""
 
     def run() -> None:
         keep_freed_memory()
         model.eval()
+        batches = (collate([sequences[i] for i in rows], rows) for rows in plan.epoch(0))
         with torch.inference_mode(), autocast("auto", torch.device("cpu")):
-            for rows in plan.epoch(0):
-                model.encoder(collate([sequences[i] for i in rows], rows).tokens)
+            for _ in answers(lambda batch: model.encoder(batch.tokens), batches):
+                pass
 
     return run
 
@@ -154,9 +157,13 @@ def measure(
     network = SIZES[size]
     sequences = sequences_of(kind, results)
     plan = FewBatches(sequences.lengths, batches)
+    read = FewBatches(sequences.lengths, batches * CORE_SHARE, TOKENS_PER_BATCH // CORE_SHARE)
     default, grouped = (batches_of(sequences, grouped=g, count=batches) for g in (False, True))
-    residues = {
-        "pfamformer": int(sequences.lengths[np.concatenate(plan.epoch(0))].sum()),
+    ours = {
+        name: int(sequences.lengths[np.concatenate(p.epoch(0))].sum())
+        for name, p in (("training", plan), ("inference", read))
+    }
+    theirs = {
         "default": sum(batch.residues for batch in default),
         "grouped": sum(batch.residues for batch in grouped),
     }
@@ -164,7 +171,7 @@ def measure(
     short = number_format("auto", torch.device("cpu"))
     facts = {
         "size": size, "sequences": kind, "count": len(sequences),
-        "batches": batches, "residues": residues, "threads": torch.get_num_threads(),
+        "batches": batches, "threads": torch.get_num_threads(),
         "spin": os.environ.get("GOMP_SPINCOUNT"),
         "precision": str(short),
         "padding_default": padding(default), "padding_grouped": padding(grouped),
@@ -179,9 +186,10 @@ def measure(
         "fine-tuning": our_training(
             classifier, Classification(labels), settings_of("finetune", network), sequences, plan
         ),
-        "inference": our_inference(model, sequences, plan),
+        "inference": our_inference(model, sequences, read),
     }
     for task in tasks:
+        residues = theirs | {"pfamformer": ours.get(task, ours["training"])}
         peer = Peer(network, task, CLASSES, masked, labels)
         run: dict[str, Callable[[], None]] = {
             "pfamformer": ways[task],
@@ -193,7 +201,7 @@ def measure(
         rates = {way: [1000 * s / residues[way] for s in found] for way, found in seconds.items()}
         used = {way: 1000 * processor_seconds(run[way]) / residues[way] for way in run}
         title = f"{task}, {size}, {kind}, 1,000 residues"
-        row = compare(title, rates, **facts, processor_seconds=used)
+        row = compare(title, rates, **facts, residues=residues, processor_seconds=used)
         saved = used["grouped"] / used["pfamformer"]
         print(f"{title}, processor time: grouped {saved:.2f} times ours", flush=True)
         row["residues_per_second"] = 1000 / row["median_seconds"]["pfamformer"]

@@ -6,7 +6,7 @@ import threading
 import pytest
 import torch
 
-from pfamformer.model.side_by_side import side_by_side
+from pfamformer.model.side_by_side import ROUND, answers, side_by_side
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -52,6 +52,38 @@ def test_an_error_reaches_the_caller(threads):
     with pytest.raises(ValueError, match="seven"):
         side_by_side(work, range(20))
     assert torch.get_num_threads() == threads
+
+
+def test_answers_come_in_order_from_a_stream_read_round_by_round(threads):
+    read = []
+
+    def pieces():
+        for piece in range(50):
+            read.append(piece)
+            yield piece
+
+    found = answers(lambda piece: piece * piece, pieces())
+    assert next(found) == 0
+    assert len(read) == ROUND * threads
+    assert [0, *found] == [piece * piece for piece in range(50)]
+
+
+def test_fewer_pieces_than_threads_have_all_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        assert list(answers(lambda piece: torch.get_num_threads(), [0, 1])) == [4, 4]
+        assert list(answers(lambda piece: torch.get_num_threads(), [0, 1, 2])) == [1, 1, 1]
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+def test_number_formats_are_the_caller_s(threads, enabled):
+    x, formats = torch.ones(2, 2), []
+    with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+        side_by_side(lambda piece: formats.append((x @ x).dtype), range(20))
+    assert set(formats) == {torch.bfloat16 if enabled else torch.float32}
 
 
 def test_a_forked_process_makes_its_own_threads(threads):

@@ -131,7 +131,7 @@ def test_what_follows_from_the_residue_needs_no_network(stream, snapshot):
 def test_mean_vectors_are_means_over_residues(stream, snapshot):
     encoder = snapshot.load().encoder
     arrays = [encode(letters(stream, n)) for n in (9, 30, 5, 17)]
-    found = mean_vectors(encoder, InMemory(arrays), budget=60, max_length=20, device=CPU)
+    found = mean_vectors(encoder, InMemory(arrays), budget=60, max_length=20)
     for array, vector in zip(arrays, found, strict=True):
         with torch.inference_mode():
             x_BLD = encoder(torch.tensor([[0, *array[:20], 2]]))

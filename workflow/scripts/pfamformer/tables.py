@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -147,11 +147,18 @@ class TableWriter:
         )  # fmt: skip
         return self
 
-    def write(self, piece: pa.Table) -> None:
-        """Write a row group with exactly the columns of the schema; waits for the one before."""
-        piece = piece.cast(self.schema)
+    def write(self, piece: pa.Table | Callable[[], pa.Table]) -> None:
+        """Write a row group with exactly the columns of the schema; waits for the one before.
+
+        Args:
+            piece: the rows, or what makes a table of them, called in the thread.
+        """
         self._wait()
-        self._waiting = self._thread.submit(self._file.write_table, piece)
+        self._waiting = self._thread.submit(self._write, piece)
+
+    def _write(self, piece: pa.Table | Callable[[], pa.Table]) -> None:
+        table = piece if isinstance(piece, pa.Table) else piece()
+        self._file.write_table(table.cast(self.schema))
 
     def _wait(self) -> None:
         if self._waiting is not None:

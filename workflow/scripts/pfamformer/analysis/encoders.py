@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import nn
 
 from pfamformer.analysis.networks import Snapshot
 from pfamformer.config import LstmSettings
 from pfamformer.model.recurrent import Lstm
 
 
-def encoders_of(snapshots: Sequence[Snapshot], seed: int) -> list[Callable[[Tensor], Tensor]]:
+def encoders_of(snapshots: Sequence[Snapshot], seed: int) -> list[nn.Module]:
     """The trained and the untrained Transformer of a run, and an untrained LSTM of their width.
 
     The LSTM has TAPE's three layers in each direction; both directions together are as wide as the

@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import nn
 
 from pfamformer.sequences.alphabet import EOS, PAD, RESIDUES, TOKENS
-from pfamformer.training.batches import Sequences, read_in_order
+from pfamformer.training.batches import Batch, Sequences
+from pfamformer.training.reading import read
 
 
 def mean_vectors(
-    encode: Callable[[Tensor], Tensor],
+    encoder: nn.Module,
     sequences: Sequences,
     *,
     budget: int,
     max_length: int,
-    device: torch.device,
 ) -> np.ndarray:
     """Mean over residues of the final embeddings, (sequences, D); special tokens left out.
 
     Args:
-        encode: padded tokens (B, L) to embeddings (B, L, D).
+        encoder: padded tokens (B, L) to embeddings (B, L, D).
     """
     rows: list[np.ndarray] = [np.empty(0)] * len(sequences)
-    for batch in read_in_order(sequences, budget, max_length):
+    device = next(encoder.parameters()).device
+
+    def means(batch: Batch) -> np.ndarray:
         tokens_BL = batch.tokens.to(device)
         inside_BL = (tokens_BL != PAD) & (tokens_BL != EOS)
         inside_BL[:, 0] = False
         with torch.inference_mode():
-            x_BLD = encode(tokens_BL).float() * inside_BL[..., None]
-        mean_BD = (x_BLD.sum(1) / inside_BL.sum(1, keepdim=True)).cpu().numpy()
+            x_BLD = encoder(tokens_BL).float() * inside_BL[..., None]
+        return (x_BLD.sum(1) / inside_BL.sum(1, keepdim=True)).cpu().numpy()
+
+    for batch, mean_BD in read(encoder, means, sequences, budget, max_length):
         for row, vector in zip(batch.rows, mean_BD, strict=True):
             rows[row] = vector
     return np.stack(rows)
@@ -40,16 +44,15 @@ def mean_vectors(
 
 def vectors_by_name(
     names: Iterable[str],
-    encoders: Iterable[Callable[[Tensor], Tensor]],
+    encoders: Iterable[nn.Module],
     sequences: Sequences,
     *,
     budget: int,
     max_length: int,
 ) -> dict[str, np.ndarray]:
-    """:func:`mean_vectors` of as many encoders as there are names, on the CPU."""
-    cpu = torch.device("cpu")
+    """:func:`mean_vectors` of as many encoders as there are names."""
     return {
-        name: mean_vectors(encode, sequences, budget=budget, max_length=max_length, device=cpu)
+        name: mean_vectors(encode, sequences, budget=budget, max_length=max_length)
         for name, encode in zip(names, encoders, strict=True)
     }
 

@@ -8,7 +8,7 @@ broken and why; so the two readings cannot disagree about what is kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -196,23 +196,33 @@ class _Reader:
         if len(self.families) % 1000 == 0:
             log.info("%d families, %d domains", len(self.families), self.kept)
 
-    def take(self) -> pa.Table:
-        """The rows that wait to be written."""
-        families, clans, counts = zip(*self._labels, strict=True) if self._labels else ((), (), ())
+    def take(self) -> Callable[[], pa.Table]:
+        """The rows that wait to be written: what makes a table of them."""
+        labels, rows = self._labels, self.waiting.take()
         self._labels = []
-        family, rows = _repeated(families, counts), self.waiting.take()
-        place = rows.pop("place")
-        return pa.table(
-            {
-                "id": pc.binary_join_element_wise(family, rows["protein"], place, "/"),
-                "protein": rows["protein"],
-                "start": rows["start"],
-                "end": rows["end"],
-                "family": family,
-                "clan": _repeated(clans, counts),
-                "sequence": rows["sequence"],
-            }
-        )
+        return lambda: _table(labels, rows)
+
+
+def _table(labels: Sequence[tuple[str, str, int]], rows: Mapping[str, pa.Array]) -> pa.Table:
+    """Rows of the domain table.
+
+    Args:
+        labels: family, clan and number of rows, in the order of the rows.
+        rows: what :meth:`Rows.take` gave.
+    """
+    families, clans, counts = zip(*labels, strict=True) if labels else ((), (), ())
+    family = _repeated(families, counts)
+    return pa.table(
+        {
+            "id": pc.binary_join_element_wise(family, rows["protein"], rows["place"], "/"),
+            "protein": rows["protein"],
+            "start": rows["start"],
+            "end": rows["end"],
+            "family": family,
+            "clan": _repeated(clans, counts),
+            "sequence": rows["sequence"],
+        }
+    )
 
 
 def _repeated(values: Sequence[str], counts: Sequence[int]) -> pa.Array:

@@ -16,9 +16,10 @@ from pfamformer.model.cascade import Cascade
 from pfamformer.model.classifier import Classifier
 from pfamformer.model.weights import description
 from pfamformer.sequences.alphabet import encode
-from pfamformer.training.batches import InMemory, Merge, read_in_order
+from pfamformer.training.batches import Batch, InMemory, Merge
 from pfamformer.training.device import autocast
 from pfamformer.training.evaluate import predict
+from pfamformer.training.reading import read
 
 ENCODER_NAMES = {
     "protcnn": "ProtCNN",
@@ -65,9 +66,13 @@ def embeddings(model: Classifier, settings: FinetuneSettings, domains: pd.DataFr
     rows = InMemory([encode(s) for s in domains["sequence"]])
     found: np.ndarray | None = None
     model.eval()
+
+    def vectors_of(batch: Batch) -> np.ndarray:
+        return model.embed(batch.tokens.to(device)).float().cpu().numpy()
+
     with torch.inference_mode(), autocast(settings.precision, device):
-        for batch in read_in_order(rows, settings.tokens_per_batch, settings.max_length):
-            vectors = model.embed(batch.tokens.to(device)).float().cpu().numpy()
+        budget, longest = settings.tokens_per_batch, settings.max_length
+        for batch, vectors in read(model, vectors_of, rows, budget, longest):
             if found is None:
                 found = np.zeros((len(rows), vectors.shape[1]), dtype=np.float16)
             found[batch.rows] = vectors

@@ -17,8 +17,9 @@ from pfamformer.model.terms import TermClassifier, exact_shares, log_probabiliti
 from pfamformer.model.weights import description
 from pfamformer.sequences.alphabet import encode
 from pfamformer.tasks.go import GoTask
-from pfamformer.training.batches import InMemory, read_in_order
+from pfamformer.training.batches import Batch, InMemory
 from pfamformer.training.device import autocast
+from pfamformer.training.reading import read
 
 EMBEDDING = "nearest embeddings"
 #: Training proteins that vote for a protein: as many as a term needs to be predicted in the demo.
@@ -71,10 +72,14 @@ def predict(
     rows = InMemory([encode(s) for s in proteins["sequence"]])
     method = method_name(settings)
     model.eval()
+
+    def logits_of(batch: Batch) -> torch.Tensor:
+        with autocast(settings.precision, device):
+            return model(batch.tokens)
+
     with torch.inference_mode():
-        for batch in read_in_order(rows, settings.tokens_per_batch, settings.max_length):
-            with autocast(settings.precision, device):
-                logits_BT = model(batch.tokens)
+        budget, longest = settings.tokens_per_batch, settings.max_length
+        for batch, logits_BT in read(model, logits_of, rows, budget, longest):
             scores = log_probabilities(exact_shares(logits_BT), closure_TT).exp().cpu().numpy()
             b, t = np.nonzero(scores >= LOWEST_SCORE)
             yield term_calls(names[batch.rows[b]], labels[t], scores[b, t], method, run)

@@ -116,6 +116,8 @@ class Encoder(nn.Module):
         self.packed = True
         #: Whether activations are computed again in the backward pass instead of being kept.
         self.checkpointing = False
+        #: Whether torch.compile has its layers.
+        self.compiled = False
         width, narrow = network.width, network.embedding_width or network.width
         self.embedding = nn.Embedding(len(TOKENS) + network.merges, narrow)
         self.widen = nn.Identity() if narrow == width else nn.Linear(narrow, width, bias=False)
@@ -153,6 +155,7 @@ class Encoder(nn.Module):
         Where it cannot (no compiler, an operation it does not know), that part runs as before.
         """
         torch._dynamo.config.suppress_errors = True
+        self.compiled = True
         for block in self.blocks:
             block.compile(dynamic=True)
 

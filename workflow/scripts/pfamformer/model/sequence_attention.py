@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from itertools import groupby
+from threading import local
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,10 +87,7 @@ class Order(NamedTuple):
         return [part.view(*size, -1) for part, size in zip(parts, sizes, strict=True)]
 
 
-# A batch's order serves all layers, forwards and backwards.
-@lru_cache(maxsize=2)
-def order_of(lengths: tuple[int, ...], heads: int) -> Order:
-    """Cut a packed batch into spans and say where its rows go."""
+def _order(lengths: tuple[int, ...], heads: int) -> Order:
     spans: list[Span] = []
     rows, padded = [], []
     first, nothing = 0, sum(lengths) * heads
@@ -111,6 +109,24 @@ def order_of(lengths: tuple[int, ...], heads: int) -> Order:
     rows_R, padded_P = (np.concatenate([x.ravel() for x in some]) for some in (rows, padded))
     places_R, padded_places_R = (np.argsort(x, kind="stable")[:nothing] for x in (rows_R, padded_P))
     return Order(tuple(spans), rows_R, padded_P, places_R, padded_places_R)
+
+
+class _Known(local):
+    """Each thread reads batches of its own."""
+
+    def __init__(self) -> None:
+        self.order = lru_cache(maxsize=2)(_order)
+
+
+_known = _Known()
+
+
+def order_of(lengths: tuple[int, ...], heads: int) -> Order:
+    """Cut a packed batch into spans and say where its rows go.
+
+    Found once for all layers of a batch, forwards and backwards.
+    """
+    return _known.order(lengths, heads)
 
 
 def _flat(x_THD: Tensor) -> Tensor:

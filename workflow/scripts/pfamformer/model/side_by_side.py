@@ -7,15 +7,18 @@ pieces that need nothing from each other need not wait.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
+from itertools import islice
 from threading import Barrier
 from typing import TypeVar
 
 import torch
 
-Piece = TypeVar("Piece")
+Piece, Answer = TypeVar("Piece"), TypeVar("Answer")
+# Pieces of a round of answers for each thread: the longer a round, the less its end is waited for.
+ROUND = 4
 
 
 def side_by_side(work: Callable[[Piece], None], pieces: Sequence[Piece]) -> None:
@@ -29,8 +32,12 @@ def side_by_side(work: Callable[[Piece], None], pieces: Sequence[Piece]) -> None
             work(piece)
         return
     left, inference = iter(pieces), torch.is_inference_mode_enabled()
+    casts, short = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
 
     def some() -> None:
+        # Not as a context: its end would throw away the weights that all threads have cast.
+        torch.set_autocast_enabled("cpu", casts)
+        torch.set_autocast_dtype("cpu", short)
         with torch.inference_mode(inference), torch.no_grad():
             # Threads share the iterator: each takes the next piece.
             for piece in left:
@@ -45,6 +52,28 @@ def side_by_side(work: Callable[[Piece], None], pieces: Sequence[Piece]) -> None
         torch.set_num_threads(threads)
     for helper in helpers:
         helper.result()
+
+
+def answers(work: Callable[[Piece], Answer], pieces: Iterable[Piece]) -> Iterator[Answer]:
+    """What ``work`` answers to each piece, in their order, as :func:`side_by_side` computes it.
+
+    Pieces are read from a stream, a round of them at a time.
+    """
+    threads, left = torch.get_num_threads(), iter(pieces)
+    while some := list(islice(left, ROUND * threads)):
+        found: list[Answer | None] = [None] * len(some)
+
+        def answer(numbered: tuple[int, Piece], found: list[Answer | None] = found) -> None:
+            number, piece = numbered
+            found[number] = work(piece)
+
+        numbered = list(enumerate(some))
+        if 2 * len(some) > threads:
+            side_by_side(answer, numbered)
+        else:  # too few: each uses all threads
+            for piece in numbered:
+                answer(piece)
+        yield from found
 
 
 @lru_cache(maxsize=1)

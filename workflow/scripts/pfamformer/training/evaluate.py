@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from pfamformer.config import TrainingSettings
-from pfamformer.training.batches import Batch, Merge, Sequences, read_in_order
+from pfamformer.training.batches import Batch, Merge, Sequences
 from pfamformer.training.device import autocast, hash_of
 from pfamformer.training.metrics import Calibration
 from pfamformer.training.objectives import Objective
+from pfamformer.training.reading import read
 
 
 def evaluate(
@@ -48,8 +49,10 @@ def predict(
     """Yield batches with their class probabilities (B, classes), float32, on the CPU."""
     device = next(model.parameters()).device
     model.eval()
+
+    def probabilities(batch: Batch) -> torch.Tensor:
+        return model(batch.tokens).float().softmax(-1).cpu()
+
     with torch.inference_mode(), autocast(settings.precision, device):
         budget, longest = settings.tokens_per_batch, settings.max_length
-        for batch in read_in_order(sequences, budget, longest, merge):
-            logits = model(batch.tokens).float()
-            yield batch, logits.softmax(-1).cpu()
+        yield from read(model, probabilities, sequences, budget, longest, merge)

@@ -11,8 +11,9 @@ from torch import Tensor
 from pfamformer.command import atomic_path, log
 from pfamformer.config import FinetuneSettings
 from pfamformer.model.classifier import Classifier
-from pfamformer.training.batches import InMemory, read_in_order
+from pfamformer.training.batches import InMemory
 from pfamformer.training.device import autocast
+from pfamformer.training.reading import read
 
 # Of the compared classes: those drawn at random keep classes apart that never fit each other well.
 RANDOM_SHARE = 0.25
@@ -47,9 +48,9 @@ def hard_classes(
     model.eval()
     read = 0
     with torch.inference_mode(), autocast(settings.precision, device):
-        batches = read_in_order(sequences, settings.tokens_per_batch, settings.max_length)
-        for number, batch in enumerate(batches, 1):
-            logits_BC = model(batch.tokens).float().cpu()
+        budget, longest = settings.tokens_per_batch, settings.max_length
+        batches = read(model, lambda b: model(b.tokens).float().cpu(), sequences, budget, longest)
+        for number, (batch, logits_BC) in enumerate(batches, 1):
             rows = torch.from_numpy(batch.rows)
             count = min(settings.compared, logits_BC.shape[1])
             if not len(found):

@@ -21,12 +21,13 @@ from pfamformer.model.pairs import PairClassifier
 from pfamformer.model.residues import ResidueClassifier
 from pfamformer.sequences.alphabet import encode
 from pfamformer.tables import write_table
-from pfamformer.training.batches import InMemory, read_in_order
+from pfamformer.training.batches import InMemory
 from pfamformer.training.device import autocast, hash_of, prepare_device
 from pfamformer.training.distributed import join_team
 from pfamformer.training.heads import fit
 from pfamformer.training.objectives.labels import UNKNOWN, States, Values
 from pfamformer.training.objectives.pairs import NEAREST, Pairs
+from pfamformer.training.reading import read
 from pfamformer.training.results import digest_of_ids, finish, save_trained, summary_of
 from pfamformer.training.starts import Trained
 
@@ -218,8 +219,9 @@ def _answers(
     said: list[Answer] = [Answer()] * len(table)
     model.eval()
     with torch.inference_mode(), autocast(settings.precision, device):
-        for batch in read_in_order(rows, settings.tokens_per_batch, longest):
-            found = task.read(model(batch.tokens), table.iloc[batch.rows])
+        budget = settings.tokens_per_batch
+        for batch, output in read(model, lambda b: model(b.tokens), rows, budget, longest):
+            found = task.read(output, table.iloc[batch.rows])
             for row, answer in zip(batch.rows, found, strict=True):
                 said[row] = answer
     answers = table.assign(label=[a.label for a in said], value=[a.value for a in said])
