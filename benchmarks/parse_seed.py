@@ -75,7 +75,7 @@ def copies(source: str, path: Path, rows: int) -> int:
     texts = [
         b"".join(
             line
-            for line in block.text.splitlines(keepends=True)
+            for line in bytes(block.text).splitlines(keepends=True)
             if line.startswith(b"#") or b"/" in line
         )
         for block in read_blocks(source)

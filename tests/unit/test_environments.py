@@ -70,6 +70,7 @@ def test_rules_import_only_what_their_environment_has():
         "torch": "pytorch",
         "matplotlib": "matplotlib-base",
         "isal": "python-isal",
+        "llvmlite": "numba",
         "lmdb": "python-lmdb",
     }
     for rules in (ROOT / "rules").glob("*.smk"):

@@ -1,4 +1,4 @@
-"""Sequences read by a finished network: the same bits on any number of cores, one by one in truth."""
+"""Sequences read by a finished network: the same bits on any number of cores."""
 
 import threading
 

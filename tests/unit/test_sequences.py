@@ -66,7 +66,7 @@ def test_entries_end_wherever_their_last_line_stands(tmp_path):
     entries = [f"# STOCKHOLM 1.0\n#=GF DE   http://{'a' * size}\n//\n" for size in range(300)]
     path = write(tmp_path / "seed.sto", "".join(entries))
     blocks = list(read_blocks(path))
-    assert [b.text.decode() + "//\n" for b in blocks] == entries
+    assert [bytes(b.text).decode() + "//\n" for b in blocks] == entries
     assert [b.line for b in blocks] == list(range(1, 3 * len(entries), 3))
 
 

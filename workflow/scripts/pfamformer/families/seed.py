@@ -23,6 +23,7 @@ from pfamformer.errors import InputError
 from pfamformer.families.domains import NO_PLACE, Domain, domains_of, judge
 from pfamformer.families.seed_rows import ROW_GROUP, Rows
 from pfamformer.sequences.stockholm import Alignment, Block, add_block, read_blocks
+from pfamformer.sequences.words import line_ends
 from pfamformer.tables import TableWriter
 
 _HEAD = re.compile(rb"# STOCKHOLM[^\n]*\n(?:#=GF [^\n]*\n)*")
@@ -79,7 +80,7 @@ def parse_seed(
     """
     reader = _Reader(path, limits, clans or {})
     with TableWriter("domains", domains) as writer:
-        for block in read_blocks(path):
+        for block in read_blocks(path, line_ends):
             if reader.waiting.count >= ROW_GROUP or not reader.waiting.has_room(block.text):
                 writer.write(reader.take())
             reader.read(block)
@@ -230,7 +231,7 @@ def _repeated(values: Sequence[str], counts: Sequence[int]) -> pa.Array:
     return pa.array(values, pa.string()).take(pa.array(np.repeat(np.arange(len(counts)), counts)))
 
 
-def read_at_once(waiting: Rows, text: bytes, features: dict[str, str], limits: Limits) -> int:
+def read_at_once(waiting: Rows, text: memoryview, features: dict[str, str], limits: Limits) -> int:
     """Add all rows of a whole entry in Pfam's layout; returns their number, 0 if in doubt.
 
     Args:

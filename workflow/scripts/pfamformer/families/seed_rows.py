@@ -15,8 +15,9 @@ import pyarrow as pa
 from pfamformer.compiled import compiled
 from pfamformer.families.domains import Domain
 from pfamformer.sequences.alphabet import RESIDUES, STANDARD
-from pfamformer.sequences.line_end import line_end
+from pfamformer.sequences.gaps import without_gaps
 from pfamformer.sequences.stockholm import BLOCK_BYTES
+from pfamformer.sequences.words import line_end
 
 # Rows of a Parquet row group: 2 MB of sequences, so that little is left to write at the end.
 ROW_GROUP = 10_000
@@ -24,14 +25,10 @@ ROW_GROUP = 10_000
 _SHORTEST_ROW = 8
 _ROWS = ROW_GROUP + 2 * BLOCK_BYTES // _SHORTEST_ROW
 _BYTES = 4 * BLOCK_BYTES
-# What each byte is: the letter in upper case, and above it these flags. A gap has no flag.
-_RESIDUE, _FOREIGN, _AMBIGUOUS = 1 << 8, 1 << 9, 1 << 10
-_LETTERS = np.full(256, _FOREIGN, np.uint16)
-for _letter in RESIDUES:
-    _flags = _RESIDUE | (0 if _letter in STANDARD else _AMBIGUOUS)
-    _LETTERS[ord(_letter)] = _LETTERS[ord(_letter.lower())] = ord(_letter) | _flags
-_LETTERS[[ord("."), ord("-")]] = 0
-_IS_RESIDUE, _ONE = np.uint16(8), np.uint16(1)
+# Residues beyond the twenty: a bit at the place that each has in the alphabet, from 1.
+_IN_ALPHABET, _ONE = np.uint64(31), np.uint64(1)
+_UNSURE = np.uint64(sum(1 << (ord(letter) & 31) for letter in RESIDUES if letter not in STANDARD))
+_PRIME = np.uint64(1099511628211)
 _NEWLINE, _SPACE, _HASH, _SLASH, _HYPHEN, _DOT, _ZERO, _NINE = b"\n #/-.09"
 
 
@@ -51,18 +48,18 @@ class Rows:
         # Bytes of the texts that the waiting rows came from: no column holds more.
         self._bytes = 0
 
-    def has_room(self, text: bytes) -> bool:
+    def has_room(self, text: memoryview) -> bool:
         """Whether the rows of a text fit beside those that wait."""
         return self._bytes + len(text) <= _BYTES and self.count + len(text) // _SHORTEST_ROW < _ROWS
 
-    def add_text(self, text: bytes, begin: int, minimum: int, max_ambiguous: float) -> int:
+    def add_text(self, text: memoryview, begin: int, minimum: int, max_ambiguous: float) -> int:
         """Add all rows of an entry; returns their number, 0 if anything needs a closer look.
 
         Args:
             begin: where the lines behind the ``#=GF`` lines start.
         """
         added = _read(
-            np.frombuffer(text, np.uint8), begin, minimum, max_ambiguous, _LETTERS,
+            np.frombuffer(text, np.uint8), begin, minimum, max_ambiguous,
             self.proteins, self.places, self.residues, self.numbers, self.count, self.accessions,
         )  # fmt: skip
         self.count += added
@@ -110,7 +107,7 @@ def _strings(buffer: np.ndarray, offsets: np.ndarray) -> pa.StringArray:
 
 @compiled
 def _read(
-    text, begin, minimum, max_ambiguous, letters,
+    text, begin, minimum, max_ambiguous,
     proteins, places, residues, numbers, count, accessions,
 ):  # fmt: skip
     known = used = 0
@@ -146,26 +143,16 @@ def _read(
             width = line_end(text, position, size) - position
         if position + width >= size or text[position + width] != _NEWLINE:
             return 0
-        # Unsigned, so that no index can count from the end: less than half the time.
-        written, flags = np.uint64(row[2]), np.uint16(0)
-        for column in range(np.uint64(position), np.uint64(position + width)):
-            letter = letters[text[column]]
-            residues[written] = letter
-            written += np.uint64((letter >> _IS_RESIDUE) & _ONE)
-            flags |= letter
-        length = np.int64(written) - row[2]
-        if flags & _FOREIGN or length < max(1, minimum) or length != end - start + 1:
+        written, usual = without_gaps(text, position, width, residues, row[2])
+        length = written - row[2]
+        if not usual or length < max(1, minimum) or length != end - start + 1:
             return 0
-        if flags & _AMBIGUOUS:
-            ambiguous = 0
-            for residue in range(row[2], row[2] + length):
-                ambiguous += letters[residues[residue]] & _AMBIGUOUS != 0
-            if ambiguous > max_ambiguous * length:
-                return 0
+        if _ambiguous(residues, row[2], written) > max_ambiguous * length:
+            return 0
         added[2], added[3], added[4] = written, start, end
         position += width + 1
         used += 1
-    if (known and known != used) or _has_copies(proteins, places, numbers, count, used):
+    if (known and known != used) or _has_copies(proteins, numbers, count, used):
         return 0
     return used
 
@@ -200,32 +187,35 @@ def _markup(text, position, size, used, known, accessions):
 @compiled
 def _word(text, position, size):
     """Behind a word: at the next space, control character or character beyond ASCII."""
-    while position < size and _SPACE < text[position] < 127:
-        position += 1
-    return position
+    for at in range(np.uint64(position), np.uint64(size)):
+        if not _SPACE < text[at] < 127:
+            return np.int64(at)
+    return size
 
 
 @compiled
 def _skip_spaces(text, position, size):
-    while position < size and text[position] == _SPACE:
-        position += 1
-    return position
+    for at in range(np.uint64(position), np.uint64(size)):
+        if text[at] != _SPACE:
+            return np.int64(at)
+    return size
 
 
 @compiled
 def _last_slash(text, first, last):
-    for position in range(last - 1, first - 1, -1):
-        if text[position] == _SLASH:
-            return position
-    return -1
+    found = -1
+    for at in range(np.uint64(first), np.uint64(last)):
+        if text[at] == _SLASH:
+            found = np.int64(at)
+    return found
 
 
 @compiled
 def _coordinates(text, position, stop):
     """Two whole numbers without leading zeros around a hyphen; (-1, -1) if it is anything else."""
     start = number = digits = 0
-    while position < stop:
-        letter = text[position]
+    for at in range(np.uint64(position), np.uint64(stop)):
+        letter = text[at]
         if _ZERO <= letter <= _NINE:
             # Ten digits are no place on a protein, and would overflow the column.
             if (digits == 0 and letter == _ZERO) or digits == 9:
@@ -236,7 +226,6 @@ def _coordinates(text, position, stop):
             start, number, digits = number, 0, 0
         else:
             return -1, -1
-        position += 1
     return (start, number) if start and digits else (-1, -1)
 
 
@@ -244,8 +233,9 @@ def _coordinates(text, position, stop):
 def _equal(text, name, stop, accession):
     if accession[1] - accession[0] != stop - name:
         return False
-    for offset in range(stop - name):  # noqa: SIM110 Numba compiles no generator
-        if text[name + offset] != text[accession[0] + offset]:
+    one, other = np.uint64(name), np.uint64(accession[0])
+    for offset in range(np.uint64(stop - name)):
+        if text[one + offset] != text[other + offset]:
             return False
     return True
 
@@ -264,24 +254,34 @@ def _is_versioned(text, first, last):
 
 @compiled
 def _copy(text, first, last, into, at):
-    for position in range(first, last):
-        into[at] = text[position]
-        at += 1
-    return at
+    behind = np.uint64(at)
+    for position in range(np.uint64(first), np.uint64(last)):
+        into[behind] = text[position]
+        behind += np.uint64(1)
+    return np.int64(behind)
 
 
 @compiled
-def _has_copies(proteins, places, numbers, count, used):
+def _ambiguous(residues, first, last):
+    """Residues that are not one of the twenty."""
+    count = np.uint64(0)
+    for at in range(np.uint64(first), np.uint64(last)):
+        count += (_UNSURE >> (np.uint64(residues[at]) & _IN_ALPHABET)) & _ONE
+    return np.int64(count)
+
+
+@compiled
+def _has_copies(proteins, numbers, count, used):
     """Whether two rows may have the same protein and place: their 64-bit hashes are equal."""
     hashes = np.empty(used, np.uint64)
     for row in range(used):
-        # FNV-1a.
+        # FNV-1a, places as whole numbers.
         value = np.uint64(14695981039346656037)
-        for position in range(numbers[count + row, 0], numbers[count + row + 1, 0]):
-            value = (value ^ np.uint64(proteins[position])) * np.uint64(1099511628211)
-        value = (value ^ np.uint64(_SLASH)) * np.uint64(1099511628211)
-        for position in range(numbers[count + row, 1], numbers[count + row + 1, 1]):
-            value = (value ^ np.uint64(places[position])) * np.uint64(1099511628211)
+        first, last = numbers[count + row, 0], numbers[count + row + 1, 0]
+        for position in range(np.uint64(first), np.uint64(last)):
+            value = (value ^ np.uint64(proteins[position])) * _PRIME
+        for column in range(3, 5):
+            value = (value ^ np.uint64(numbers[count + row + 1, column])) * _PRIME
         hashes[row] = value
     hashes.sort()
     return bool((hashes[1:] == hashes[:-1]).any())

@@ -13,7 +13,7 @@ from pfamformer.errors import InputError
 from pfamformer.sequences.alphabet import TRANSLATION
 from pfamformer.sequences.blocks import BLOCK, Block
 from pfamformer.sequences.fasta import DAMAGE, damaged
-from pfamformer.sequences.line_end import line_end
+from pfamformer.sequences.words import line_end
 
 # The longest protein known has 45,000 residues; a "record" beyond this is no protein.
 LONGEST_RECORD = 1 << 26

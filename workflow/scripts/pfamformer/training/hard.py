@@ -46,7 +46,7 @@ def hard_classes(
     stream = torch.Generator().manual_seed(settings.seed)
     found = torch.zeros(0)
     model.eval()
-    read = 0
+    done = 0
     with torch.inference_mode(), autocast(settings.precision, device):
         budget, longest = settings.tokens_per_batch, settings.max_length
         batches = read(model, lambda b: model(b.tokens).float().cpu(), sequences, budget, longest)
@@ -56,9 +56,9 @@ def hard_classes(
             if not len(found):
                 found = torch.zeros(len(sequences), count, dtype=torch.long)
             found[rows] = _choose(logits_BC, labels[rows], count, stream)
-            read += len(rows)
+            done += len(rows)
             if number % LOG_EVERY == 0:
-                log.info("compared %d of %d sequences with all classes", read, len(sequences))
+                log.info("compared %d of %d sequences with all classes", done, len(sequences))
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary, open(temporary, "wb") as out:
         np.save(out, found.numpy())
