@@ -15,7 +15,7 @@ from pfamformer.training.evaluate import predict
 from pfamformer.training.reading import CORE_SHARE, read, reads_on_one_core
 
 NETWORK = NetworkSettings(layers=2, width=32, heads=2, feed_forward=64)
-BUDGET = 400
+BUDGET = 4800
 
 
 def settings(encoder=None, **changes):
@@ -33,7 +33,7 @@ def network(**changes):
 
 @pytest.fixture
 def sequences(stream):
-    return InMemory([encode(random_sequence(stream, n)) for n in stream.integers(5, 80, 90)])
+    return InMemory([encode(random_sequence(stream, n)) for n in stream.integers(5, 80, 400)])
 
 
 @pytest.fixture(autouse=True)

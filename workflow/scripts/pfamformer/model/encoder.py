@@ -196,7 +196,8 @@ class Encoder(nn.Module):
         self, tokens_BL: Tensor, pattern: Pattern = EVERYWHERE, positions_BL: Tensor | None = None
     ) -> tuple[Tensor, Place]:
         device, network = self.embedding.weight.device, self.network
-        layout = Layout.of(tokens_BL, self.packed, device)
+        short = torch.is_autocast_enabled("cpu")
+        layout = Layout.of(tokens_BL, self.packed, device, round_up=short)
         tokens_BL = tokens_BL.to(device, non_blocking=True)
         positions_T = (
             layout.positions(device)

@@ -15,6 +15,8 @@ Answer = TypeVar("Answer")
 # One core's batches are so much smaller: four of them need the memory of one that all share.
 # Whatever the number of cores, so that results do not depend on it.
 CORE_SHARE = 4
+# Not fewer tokens than that, or calling operations takes longer than they do.
+LEAST = 1024
 
 
 def read(
@@ -32,7 +34,7 @@ def read(
 
     Args:
         answer: calls the network.
-        budget: tokens of a batch, padding included; :data:`CORE_SHARE` batches of one core each.
+        budget: tokens of a batch, padding included; of :data:`CORE_SHARE` where each core reads its own.
         max_length: residues; longer sequences are cut at the end.
     """
 
@@ -40,8 +42,8 @@ def read(
         return batch, answer(batch)
 
     if reads_on_one_core(network):
-        batches = read_in_order(sequences, budget // CORE_SHARE, max_length, merge)
-        yield from answers(paired, batches)
+        budget = max(budget // CORE_SHARE, min(budget, LEAST))
+        yield from answers(paired, read_in_order(sequences, budget, max_length, merge))
     else:
         yield from map(paired, read_in_order(sequences, budget, max_length, merge))
 
