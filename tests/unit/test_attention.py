@@ -10,12 +10,13 @@ import torch
 
 from conftest import random_sequence
 from pfamformer.config import NetworkSettings
+from pfamformer.model import layout as layout_module
 from pfamformer.model import sequence_attention
 from pfamformer.model.attention import Pattern, attend, attention_weights
 from pfamformer.model.encoder import Encoder
 from pfamformer.model.layout import Layout
 from pfamformer.sequences.alphabet import PAD, encode
-from pfamformer.training.batches import collate
+from pfamformer.training.batches import BatchPlan, collate
 
 NETWORK = NetworkSettings(layers=2, width=32, heads=2, feed_forward=64)
 
@@ -63,6 +64,11 @@ def test_padded_packed_and_loop_agree(kind, block, monkeypatch):
     for case in range(10 * block, 10 * block + 10):
         # All weights are kept for the backward pass, none, or those of some sequences.
         monkeypatch.setattr(sequence_attention, "KEPT", (128, 0, 2)[case % 3])
+        # Every other time sequences of nearly one length are computed together.
+        rounded = 4 if case % 2 else 1
+        monkeypatch.setattr(
+            sequence_attention, "_step", lambda near, _, rounded=rounded: rounded if near else 1
+        )
         stream = torch.Generator().manual_seed(case)
         draw = partial(torch.randn, generator=stream, dtype=torch.float64)
         lengths = torch.randint(1, 7, (3,), generator=stream).tolist()
@@ -117,6 +123,59 @@ def test_bfloat16_path_is_close_to_float64(size, causal, threads, monkeypatch):
         assert short.dtype == torch.bfloat16
         # Eight bits of mantissa; those of a large score leave an eighth to its power.
         assert (short - full).norm() / full.norm() < (0.01 if size == 1 else 0.12)
+
+
+@pytest.mark.parametrize("spare", [0, 3])
+def test_a_sequence_of_nothing_reaches_no_other(spare, monkeypatch):
+    monkeypatch.setattr(layout_module, "_step", lambda rows: rows + spare)
+    tokens = tokens_of([5, 3])
+    layout = Layout.of(tokens, packed=True, round_up=True)
+    assert layout.lengths == ((5, 3, 3) if spare else (5, 3))
+    x = torch.randn(2, 5, 4, dtype=torch.float64).masked_fill((tokens == PAD)[..., None], 0)
+    rows = layout.pack(x)
+    assert len(rows) == 8 + spare
+    assert torch.equal(layout.unpack(rows), x)
+    rows[8:] = torch.nan
+    assert torch.equal(layout.unpack(rows), x)
+    given = [layout.pack(x).view(-1, 2, 2).requires_grad_() for _ in range(3)]
+    out = layout.unpack(attend(*given, layout).flatten(1))
+    alone = Layout.of(tokens, packed=True)
+    plain = [alone.pack(x).view(-1, 2, 2).requires_grad_() for _ in range(3)]
+    expected = alone.unpack(attend(*plain, alone).flatten(1))
+    torch.testing.assert_close(out, expected, rtol=1e-12, atol=1e-12)
+    gradients = torch.autograd.grad(out.square().sum(), given)
+    for one, other in zip(
+        gradients, torch.autograd.grad(expected.square().sum(), plain), strict=True
+    ):
+        torch.testing.assert_close(one[:8], other, rtol=1e-12, atol=1e-12)
+        assert (one[8:] == 0).all()
+
+
+def test_batches_of_random_lengths_have_few_shapes(stream):
+    """oneDNN makes a kernel for each shape of a product."""
+    rows, products = set(), set()
+    residues = stream.integers(60, 180, 4000)
+    batches = BatchPlan(residues, 4096, 200, seed=1).epoch(0)
+    for batch in batches:
+        lengths = (residues[batch] + 2).tolist()
+        layout = Layout.of(tokens_of(lengths), packed=True, round_up=True)
+        rows.add(sum(layout.lengths))
+        products |= set(sequence_attention.order_of(layout.lengths, 4, 16).spans)
+    assert len(batches) > 100
+    assert len(rows) <= 12
+    assert len(products) < 100
+
+
+@pytest.mark.parametrize("step", [1, 16])
+def test_every_row_is_laid_out_once(step, stream):
+    lengths = tuple(stream.integers(1, 700, 20).tolist())
+    order = sequence_attention.order_of(lengths, 3, step)
+    for rows in (order.rows_R, order.padded_P):
+        real = rows[rows < 3 * sum(lengths)]
+        assert sorted(real) == list(range(3 * sum(lengths)))
+    assert sum(span.matrices for span in order.spans) == 3 * len(lengths)
+    assert len(order.rows_R) == sum(span.matrices * span.length for span in order.spans)
+    assert all(span.length % step == 0 for span in order.spans)
 
 
 def test_what_is_no_number_stays_none():

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pfamformer.model.layout import Layout
-from pfamformer.model.sequence_attention import SequenceAttention, order_of
+from pfamformer.model.sequence_attention import SequenceAttention
 from pfamformer.model.sparse import sparse_attention, sparse_mask
 
 # Far below any score, yet finite in bfloat16: a row of only padding stays free of NaN.
@@ -114,8 +114,7 @@ def _by_sequence(
     q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, lengths: tuple[int, ...], causal: bool
 ) -> Tensor:
     scale = q_THD.shape[-1] ** -0.5 / math.log(2)  # powers of two
-    order = order_of(lengths, q_THD.shape[1])
-    return SequenceAttention.apply(q_THD * scale, k_THD, v_THD, order, causal)
+    return SequenceAttention.apply(q_THD * scale, k_THD, v_THD, lengths, causal)
 
 
 def _packed(

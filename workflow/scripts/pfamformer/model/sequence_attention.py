@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from itertools import groupby
 from threading import local
 from typing import Any, NamedTuple
 
@@ -35,6 +34,9 @@ KEPT = 128
 # Rows and columns of the second factor that matrix units take at once: unaligned matrices need a
 # third more time.
 TILE_ROWS, TILE_COLUMNS = 32, 16
+# In bfloat16 lengths are rounded up: oneDNN makes a kernel for each new shape of a product, which
+# takes longer than to use it, and it computes 16 rows at a time anyway.
+ROUNDED = 16
 
 
 def _tiles(rows: int) -> int:
@@ -47,7 +49,7 @@ def _with_ones(width: int) -> int:
 
 
 class Span(NamedTuple):
-    """Score matrices that are computed together: heads of neighbouring sequences of one length."""
+    """Score matrices that are computed together: heads of sequences of one length, or nearly."""
 
     matrices: int
     length: int
@@ -64,12 +66,12 @@ class Span(NamedTuple):
 
 
 class Order(NamedTuple):
-    """How the rows of a batch are laid out for its spans.
+    """How the rows of a batch are laid out for its spans, the shortest sequences first.
 
     Attributes:
         spans: whose scores fit the cache, where a single head's do.
-        rows_R: row of (T·H) that comes next.
-        padded_P: the same with each sequence in whole tiles; T·H stands for a row of zeros.
+        rows_R: row of (T·H) that comes next; T·H stands for a row of zeros.
+        padded_P: the same with each sequence in whole tiles.
         places_R, padded_places_R: where each row of (T·H) went.
     """
 
@@ -87,25 +89,28 @@ class Order(NamedTuple):
         return [part.view(*size, -1) for part, size in zip(parts, sizes, strict=True)]
 
 
-def _order(lengths: tuple[int, ...], heads: int) -> Order:
+def _order(lengths: tuple[int, ...], heads: int, step: int) -> Order:
+    lengths_B = np.array(lengths)
+    starts_B, nothing = lengths_B.cumsum() - lengths_B, sum(lengths) * heads
     spans: list[Span] = []
     rows, padded = [], []
-    first, nothing = 0, sum(lengths) * heads
-    for n, run in groupby(lengths):
-        left = len(list(run))
+    by_length = np.argsort(lengths_B, kind="stable")
+    rounded_B = -(-lengths_B[by_length] // step) * step
+    for n in np.unique(rounded_B).tolist():
+        left = by_length[rounded_B == n]
         together = max(1, CACHED_SCORES // (heads * n * n))
-        step = min(heads, max(1, CACHED_SCORES // (n * n)))
-        while left:
-            count = min(left, together)
-            places_CN = first + np.arange(count * n).reshape(count, n)
-            for head in range(0, heads, step):
-                of_H = np.arange(head, min(head + step, heads))
-                rows_HCN = places_CN * heads + of_H[:, None, None]
-                spans.append(Span(len(of_H) * count, n))
+        at_once = min(heads, max(1, CACHED_SCORES // (n * n)))
+        for first in range(0, len(left), together):
+            some = left[first : first + together]
+            place_N, length_C1 = np.arange(n), lengths_B[some][:, None]
+            row_CN = (starts_B[some][:, None] + place_N) * heads
+            for head in range(0, heads, at_once):
+                of_H = np.arange(head, min(head + at_once, heads))
+                rows_HCN = np.where(place_N < length_C1, row_CN + of_H[:, None, None], nothing)
+                spans.append(Span(len(of_H) * len(some), n))
                 rows.append(rows_HCN)
                 filled = ((0, 0), (0, 0), (0, _tiles(n) - n))
                 padded.append(np.pad(rows_HCN, filled, constant_values=nothing))
-            first, left = first + count * n, left - count
     rows_R, padded_P = (np.concatenate([x.ravel() for x in some]) for some in (rows, padded))
     places_R, padded_places_R = (np.argsort(x, kind="stable")[:nothing] for x in (rows_R, padded_P))
     return Order(tuple(spans), rows_R, padded_P, places_R, padded_places_R)
@@ -121,12 +126,15 @@ class _Known(local):
 _known = _Known()
 
 
-def order_of(lengths: tuple[int, ...], heads: int) -> Order:
+def order_of(lengths: tuple[int, ...], heads: int, step: int = 1) -> Order:
     """Cut a packed batch into spans and say where its rows go.
 
     Found once for all layers of a batch, forwards and backwards.
+
+    Args:
+        step: sequences whose lengths are equal when rounded up to a multiple of it share spans.
     """
-    return _known.order(lengths, heads)
+    return _known.order(lengths, heads, step)
 
 
 def _flat(x_THD: Tensor) -> Tensor:
@@ -164,6 +172,12 @@ def _powers(q: Tensor, k: Tensor, causal: bool, near: bool) -> Tensor:
     return kernels.exp2_(scores)
 
 
+def _step(near: bool, dtype: torch.dtype) -> int:
+    """What lengths are rounded up to."""
+    # Keys of zero would have a row's largest score where all others are far below zero.
+    return ROUNDED if near and dtype == torch.bfloat16 else 1
+
+
 def _near_zero(q_THD: Tensor, k_THD: Tensor) -> bool:
     """Whether no score can be so far from zero that a row's powers overflow, or all of them vanish.
 
@@ -178,11 +192,17 @@ class SequenceAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, q_THD: Tensor, k_THD: Tensor, v_THD: Tensor, order: Order, causal: bool
+        ctx: Any,
+        q_THD: Tensor,
+        k_THD: Tensor,
+        v_THD: Tensor,
+        lengths: tuple[int, ...],
+        causal: bool,
     ) -> Tensor:
         """Mixed values (T, H, D)."""
         q_THD, k_THD, v_THD = (x.contiguous() for x in (q_THD, k_THD, v_THD))
         near = _near_zero(q_THD, k_THD)
+        order = order_of(lengths, q_THD.shape[1], _step(near, q_THD.dtype))
         room = KEPT * q_THD.shape[0] * q_THD.shape[1] if any(ctx.needs_input_grad) else 0
         kept: dict[int, Tensor | None] = {}
         for number, span in enumerate(order.spans):

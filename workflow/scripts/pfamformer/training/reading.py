@@ -34,7 +34,8 @@ def read(
 
     Args:
         answer: calls the network.
-        budget: tokens of a batch, padding included; of :data:`CORE_SHARE` where each core reads its own.
+        budget: tokens of a batch, padding included; of :data:`CORE_SHARE` batches where each core
+            reads its own.
         max_length: residues; longer sequences are cut at the end.
     """
 
