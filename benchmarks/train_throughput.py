@@ -5,7 +5,8 @@ python benchmarks/train_throughput.py --gpu
 
 Only residues count, never padding. Each way is timed on a few batches of its own epoch over all
 sequences, spread evenly from the shortest to the longest, so that it has the padding and the
-lengths that it would have. The peer's two loops are bare: model, AdamW, gradient clipping and the
+lengths that it would have; on others in each pass, because a batch that comes again finds kernels
+made for its shape. The peer's two loops are bare: model, AdamW, gradient clipping and the
 batches of the library's Trainer, without the Trainer's own overhead. "default" is what
 Trainer does when nothing is set (8 sequences in random order, float32); "grouped" sorts by length
 within 50 batches (its group_by_length), has our number of tokens per batch, and bfloat16 autocast.
@@ -69,23 +70,53 @@ def sequences_of(kind: str, results: Path) -> InMemory:
     return InMemory([stream.integers(4, 24, n).astype(np.uint8) for n in lengths])
 
 
-def spread_out(batches: list[np.ndarray], lengths: np.ndarray, count: int) -> list[np.ndarray]:
-    """``count`` batches (arrays of rows), evenly from the shortest sequences to the longest."""
+def spread_out(
+    batches: list[np.ndarray], lengths: np.ndarray, count: int, turn: int
+) -> list[np.ndarray]:
+    """``count`` batches (arrays of rows), evenly from the shortest sequences to the longest.
+
+    Those of each turn lie elsewhere, by the golden section.
+    """
     ordered = sorted(batches, key=lambda rows: (lengths[rows].max(), lengths[rows].sum()))
-    places = (np.arange(count) + 0.5) / count * len(ordered)
+    places = (np.arange(count) + (0.5 + turn * (5**0.5 - 1) / 2) % 1) / count * len(ordered)
     return [ordered[int(place)] for place in places]
 
 
 class FewBatches(BatchPlan):
-    """Our own plan, of which a few batches are read."""
+    """Our own plan, of which a few batches are read.
+
+    Attributes:
+        turn: which.
+    """
 
     def __init__(self, lengths: np.ndarray, count: int, budget: int = TOKENS_PER_BATCH) -> None:
         super().__init__(lengths, budget, MAX_LENGTH, seed=1)
-        self.lengths, self.count = lengths, count
+        self.lengths, self.count, self.turn = lengths, count, 0
+        self._all = super().epoch(0)
 
     def epoch(self, epoch: int) -> list[np.ndarray]:
         """The chosen batches."""
-        return spread_out(super().epoch(epoch), self.lengths, self.count)
+        return spread_out(self._all, self.lengths, self.count, self.turn)
+
+    def residues(self) -> int:
+        """Of the chosen batches."""
+        return int(self.lengths[np.concatenate(self.epoch(0))].sum())
+
+
+class Passes:
+    """One way, called pass after pass, and the residues of each.
+
+    Args:
+        way: takes the number of the pass and returns its residues.
+        first: number of the first pass.
+    """
+
+    def __init__(self, way: Callable[[int], int], first: int) -> None:
+        self.way, self.first, self.residues = way, first, []
+
+    def __call__(self) -> None:
+        """The next pass."""
+        self.residues.append(self.way(self.first + len(self.residues)))
 
 
 def settings_of(kind: str, network: NetworkSettings) -> PretrainSettings | FinetuneSettings:
@@ -105,10 +136,11 @@ def settings_of(kind: str, network: NetworkSettings) -> PretrainSettings | Finet
 def our_training(
     model: torch.nn.Module, objective: Objective, settings: PretrainSettings | FinetuneSettings,
     sequences: InMemory, plan: FewBatches,
-) -> Callable[[], None]:  # fmt: skip
+) -> Callable[[int], int]:  # fmt: skip
     """A few steps of our own loop."""
 
-    def run() -> None:
+    def run(turn: int) -> int:
+        plan.turn = turn
         keep_freed_memory()
         with tempfile.TemporaryDirectory() as folder:
             train(
@@ -116,28 +148,31 @@ def our_training(
                 optimizer=make_optimizer([(model, 1.0)], settings),
                 state=StateFolder(folder, {}),
             )  # fmt: skip
+        return plan.residues()
 
     return run
 
 
 def our_inference(
     model: MaskedLanguageModel, sequences: InMemory, plan: FewBatches
-) -> Callable[[], None]:
+) -> Callable[[int], int]:
     """Final embeddings, batches on cores of their own as :func:`reading.read` has them."""
 
-    def run() -> None:
+    def run(turn: int) -> int:
+        plan.turn = turn
         keep_freed_memory()
         model.eval()
         batches = (collate([sequences[i] for i in rows], rows) for rows in plan.epoch(0))
         with torch.inference_mode(), autocast("auto", torch.device("cpu")):
             for _ in answers(lambda batch: model.encoder(batch.tokens), batches):
                 pass
+        return plan.residues()
 
     return run
 
 
-def batches_of(sequences: InMemory, grouped: bool, count: int) -> list[Batch]:
-    """A few of the Trainer's batches of one epoch."""
+def their_batches(sequences: InMemory, grouped: bool, count: int) -> Callable[[int], list[Batch]]:
+    """What gives a few of the Trainer's batches of one epoch, others in each pass."""
     size = 8
     if grouped:
         size = max(1, round(TOKENS_PER_BATCH / (sequences.lengths.mean() + 2)))
@@ -146,8 +181,26 @@ def batches_of(sequences: InMemory, grouped: bool, count: int) -> list[Batch]:
         pools = [order[i : i + 50 * size] for i in range(0, len(order), 50 * size)]
         order = np.concatenate([p[np.argsort(-sequences.lengths[p])] for p in pools])
     rows = [order[i : i + size] for i in range(0, len(order), size)]
-    chosen = spread_out([r for r in rows if len(r) == size], sequences.lengths, count)
-    return [collate([sequences[i] for i in some], some) for some in chosen]
+    full = [r for r in rows if len(r) == size]
+
+    def chosen(turn: int) -> list[Batch]:
+        few = spread_out(full, sequences.lengths, count, turn)
+        return [collate([sequences[i] for i in some], some) for some in few]
+
+    return chosen
+
+
+def their_passes(
+    peer: Peer, batches: Callable[[int], list[Batch]], dtype: torch.dtype
+) -> Callable[[int], int]:
+    """Their loop over their batches."""
+
+    def run(turn: int) -> int:
+        few = batches(turn)
+        peer.run(few, dtype)
+        return sum(batch.residues for batch in few)
+
+    return run
 
 
 def measure(
@@ -158,15 +211,7 @@ def measure(
     sequences = sequences_of(kind, results)
     plan = FewBatches(sequences.lengths, batches)
     read = FewBatches(sequences.lengths, batches * CORE_SHARE, TOKENS_PER_BATCH // CORE_SHARE)
-    default, grouped = (batches_of(sequences, grouped=g, count=batches) for g in (False, True))
-    ours = {
-        name: int(sequences.lengths[np.concatenate(p.epoch(0))].sum())
-        for name, p in (("training", plan), ("inference", read))
-    }
-    theirs = {
-        "default": sum(batch.residues for batch in default),
-        "grouped": sum(batch.residues for batch in grouped),
-    }
+    default, grouped = (their_batches(sequences, g, batches) for g in (False, True))
     labels = torch.arange(len(sequences)) % CLASSES
     short = number_format("auto", torch.device("cpu"))
     facts = {
@@ -174,7 +219,7 @@ def measure(
         "batches": batches, "threads": torch.get_num_threads(),
         "spin": os.environ.get("GOMP_SPINCOUNT"),
         "precision": str(short),
-        "padding_default": padding(default), "padding_grouped": padding(grouped),
+        "padding_default": padding(default(0)), "padding_grouped": padding(grouped(0)),
     }  # fmt: skip
     masked = MaskedLanguageModelling(0.15, 0.8, 0.1)
     model = MaskedLanguageModel(network)
@@ -188,18 +233,24 @@ def measure(
         ),
         "inference": our_inference(model, sequences, read),
     }
-    for task in tasks:
-        residues = theirs | {"pfamformer": ours.get(task, ours["training"])}
-        peer = Peer(network, task, CLASSES, masked, labels)
-        run: dict[str, Callable[[], None]] = {
-            "pfamformer": ways[task],
-            "default": lambda peer=peer: peer.run(default, torch.float32),
-            "grouped": lambda peer=peer: peer.run(grouped, short),
+    for number, task in enumerate(tasks):
+        peer, first = Peer(network, task, CLASSES, masked, labels), number * (repeats + 1)
+        run = {
+            "pfamformer": Passes(ways[task], first),
+            "default": Passes(their_passes(peer, default, torch.float32), first),
+            "grouped": Passes(their_passes(peer, grouped, short), first),
         }
         seconds = in_turn(repeats, **run)
         # Each way has read other sequences: seconds per 1,000 residues are compared.
-        rates = {way: [1000 * s / residues[way] for s in found] for way, found in seconds.items()}
-        used = {way: 1000 * processor_seconds(run[way]) / residues[way] for way in run}
+        rates = {
+            way: [1000 * s / n for s, n in zip(found, run[way].residues, strict=True)]
+            for way, found in seconds.items()
+        }
+        used = {
+            way: 1000 * processor_seconds(passes) / passes.residues[-1]
+            for way, passes in run.items()
+        }
+        residues = {way: passes.residues for way, passes in run.items()}
         title = f"{task}, {size}, {kind}, 1,000 residues"
         row = compare(title, rates, **facts, residues=residues, processor_seconds=used)
         saved = used["grouped"] / used["pfamformer"]
