@@ -12,11 +12,11 @@ from pfamformer.model.side_by_side import answers
 from pfamformer.training.batches import Batch, Merge, Sequences, read_in_order
 
 Answer = TypeVar("Answer")
-# One core's batches are so much smaller: four of them need the memory of one that all share.
+# One core's batches are so much smaller: two of them need the memory of one that all share.
 # Whatever the number of cores, so that results do not depend on it.
-CORE_SHARE = 4
-# Not fewer tokens than that, or calling operations takes longer than they do.
-LEAST = 1024
+CORE_SHARE = 2
+# Not fewer tokens than that: in small networks calling operations takes as long as they do.
+LEAST = 2048
 
 
 def read(
