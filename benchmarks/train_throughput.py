@@ -34,7 +34,7 @@ from pfamformer.training.device import autocast, keep_freed_memory, number_forma
 from pfamformer.training.loop import train
 from pfamformer.training.objectives import Classification, MaskedLanguageModelling, Objective
 from pfamformer.training.optimizers import make_optimizer
-from pfamformer.training.reading import CORE_SHARE
+from pfamformer.training.reading import of_one_core
 from pfamformer.training.state import StateFolder
 from throughput.gpu import measure_gpu
 from throughput.peer import Peer
@@ -210,7 +210,8 @@ def measure(
     network = SIZES[size]
     sequences = sequences_of(kind, results)
     plan = FewBatches(sequences.lengths, batches)
-    read = FewBatches(sequences.lengths, batches * CORE_SHARE, TOKENS_PER_BATCH // CORE_SHARE)
+    budget = of_one_core(TOKENS_PER_BATCH)
+    read = FewBatches(sequences.lengths, batches * TOKENS_PER_BATCH // budget, budget)
     default, grouped = (their_batches(sequences, g, batches) for g in (False, True))
     labels = torch.arange(len(sequences)) % CLASSES
     short = number_format("auto", torch.device("cpu"))

@@ -54,15 +54,9 @@ def line_ends(text: memoryview) -> np.ndarray:
 
 @compiled
 def _line_ends(text, ends):
-    count, at = np.uint64(0), np.uint64(0)
-    whole = np.uint64(len(text) >> 3)
-    for number in range(whole + np.uint64(1)):
-        if number < whole and not _ends_a_line(word_at(text, at)):
-            at += EIGHT
-            continue
-        stop = min(at + EIGHT, np.uint64(len(text)))
-        for place in range(at, stop):
-            ends[count] = place
-            count += np.uint64(text[place] == _NEWLINE)
-        at = stop
-    return np.int64(count)
+    count, size = 0, len(text)
+    end = line_end(text, 0, size)
+    while end < size:
+        ends[count] = end
+        count, end = count + 1, line_end(text, end + 1, size)
+    return count

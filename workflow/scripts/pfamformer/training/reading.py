@@ -43,10 +43,15 @@ def read(
         return batch, answer(batch)
 
     if reads_on_one_core(network):
-        budget = max(budget // CORE_SHARE, min(budget, LEAST))
-        yield from answers(paired, read_in_order(sequences, budget, max_length, merge))
+        batches = read_in_order(sequences, of_one_core(budget), max_length, merge)
+        yield from answers(paired, batches)
     else:
         yield from map(paired, read_in_order(sequences, budget, max_length, merge))
+
+
+def of_one_core(budget: int) -> int:
+    """Tokens of one core's batch."""
+    return max(budget // CORE_SHARE, min(budget, LEAST))
 
 
 def reads_on_one_core(network: nn.Module) -> bool:
