@@ -60,11 +60,19 @@ def make_files(
         subprocess.run(command, cwd=ROOT, check=True)
 
 
-def in_turn(repeats: int, **ways: Callable[[], object]) -> dict[str, list[float]]:
-    """Seconds of every way, run in turn so that a busy machine is busy for all of them."""
+def in_turn(
+    repeats: int, *, first: Callable[[], object] | None = None, **ways: Callable[[], object]
+) -> dict[str, list[float]]:
+    """Seconds of every way, run in turn so that a busy machine is busy for all of them.
+
+    Args:
+        first: called before each, and not counted: deletes what was written.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):
         for name, way in ways.items():
+            if first:
+                first()
             started = time.perf_counter()
             way()
             seconds[name].append(time.perf_counter() - started)

@@ -25,6 +25,7 @@ from pfamformer.sequences.stockholm import read_blocks
 
 # Share of residues replaced in a copy: rows stay alike, as in a real family, and gzip cannot cheat.
 REPLACED = 0.1
+TABLE = "domains.parquet"
 AMINO = np.frombuffer(b"ACDEFGHIKLMNPQRSTVWY", np.uint8)
 
 
@@ -46,11 +47,16 @@ def main() -> None:
             "isal": lambda: decompress(partial(xopen, threads=0), middle),
         }
         ways["pfamformer"]()  # compiles
-        used = {name: processor_seconds(way) for name, way in ways.items()}
+        # The rule replaces no table: giving back the space of an old one is none of its work.
+        emptied = partial((folder / TABLE).unlink, missing_ok=True)
+        used = {}
+        for name, way in ways.items():
+            emptied()
+            used[name] = processor_seconds(way)
         rows = [
             compare(
                 "parse and write, against reading and against decompressing alone",
-                in_turn(arguments.repeats, **ways),
+                in_turn(arguments.repeats, first=emptied, **ways),
                 rows=read[sizes[1]],
                 processor_seconds=used,
             )
@@ -114,7 +120,7 @@ def residues(text: bytes) -> tuple[np.ndarray, int]:
 
 def ours(path: Path, folder: Path) -> None:
     """What the rule ``parse_seed`` does, without starting Python."""
-    parse_seed(path, folder / "d", Limits(1, 1.0, 1.0))
+    parse_seed(path, folder / TABLE, Limits(1, 1.0, 1.0))
 
 
 def biopython(path: Path) -> int:

@@ -59,13 +59,12 @@ def main() -> None:
             used = {name: processor_seconds(way) for name, way in ways.items()}
             row = compare(
                 f"{size} sequences",
-                in_turn(arguments.repeats, **ways),
+                in_turn(arguments.repeats, first=partial(empty, name), **ways),
                 sequences=size,
                 text_bytes=text_bytes,
                 processor_seconds=used,
             )
-            for folder in Path(name).glob(f"{WRITTEN}*"):
-                shutil.rmtree(folder)
+            empty(name)
             row["peak_memory_mb"] = peak_memory(chunk, held_out)
             print("processor time:", ", ".join(f"{name} {s:.3f} s" for name, s in used.items()))
             print(f"{size} sequences: peak {row['peak_memory_mb']:.0f} MB", flush=True)
@@ -98,8 +97,14 @@ def write_chunk(path: Path, proteins: list[str], size: int) -> int:
     return written
 
 
+def empty(folder: str) -> None:
+    """Delete the shards that were written."""
+    for shards in Path(folder).glob(f"{WRITTEN}*"):
+        shutil.rmtree(shards)
+
+
 def convert(chunk: Path, away: HeldOut) -> None:
-    """What the rule ``corpus_shard`` does; the files are deleted later, when nobody counts."""
+    """What the rule ``corpus_shard`` does; the files are deleted when nobody counts."""
     folder = Path(tempfile.mkdtemp(prefix=WRITTEN, dir=chunk.parent))
     write_protein_shard(folder, "p1", fasta_blocks(chunk), Selection(away, LIMITS), 0.01)
 

@@ -1,5 +1,6 @@
-"""Letters eight at a time: what one letter after another gives, wherever words begin and end."""
+"""Letters many at a time: what one letter after another gives, wherever words begin and end."""
 
+import itertools
 import re
 
 import numpy as np
@@ -9,40 +10,37 @@ from pfamformer.sequences import gaps
 from pfamformer.sequences.alphabet import RESIDUES
 from pfamformer.sequences.words import line_end, line_ends
 
+WAYS = [gaps.by_letter, *([gaps.by_vector] if gaps.has_vectors else [])]
 ALIGNED = RESIDUES + RESIDUES.lower() + ".-" * 20
 
 
-def ways():
-    return [gaps.by_letter, *([gaps.by_word] if gaps.has_words else [])]
-
-
-@pytest.mark.parametrize("way", ways())
-@pytest.mark.parametrize("width", [*range(20), 64, 301])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("width", [*range(20), 63, 64, 65, 301])
 def test_residues_are_what_python_leaves_of_an_aligned_row(way, width, stream):
-    for begin in (0, 3):
+    for begin, behind in itertools.product((0, 3), (0, 5, 40)):
         row = "".join(stream.choice(list(ALIGNED), width))
-        text = np.frombuffer(("#" * begin + row + "\n" + "#" * 9).encode(), np.uint8)
-        into = np.zeros(width + 20, np.uint8)
+        text = np.frombuffer(("#" * begin + row + "\n" + "A1" * behind).encode(), np.uint8)
+        into = np.zeros(width + 80, np.uint8)
         end, usual = way(text, begin, width, into, 5)
         assert usual
         assert into[5:end].tobytes().decode() == re.sub("[.-]", "", row).upper()
 
 
-@pytest.mark.parametrize("way", ways())
+@pytest.mark.parametrize("way", WAYS)
 def test_every_other_byte_is_told(way):
     known = {ord(letter) for letter in ALIGNED}
     for byte in range(256):
-        for place in (0, 6, 15, 17):
-            text = np.frombuffer(b"AC-.EFGH" * 3, np.uint8).copy()
+        for place in (0, 6, 63, 64, 73, 81):
+            text = np.frombuffer(b"AC-.EFGH" * 11, np.uint8).copy()
             text[place] = byte
-            assert way(text, 0, 18, np.zeros(40, np.uint8), 0)[1] == (byte in known)
+            assert way(text, 0, 82, np.zeros(160, np.uint8), 0)[1] == (byte in known)
 
 
-def test_processors_that_gather_bits_read_words():
-    assert gaps.without_gaps is (gaps.by_word if gaps.has_words else gaps.by_letter)
+def test_processors_that_move_chosen_bytes_read_vectors():
+    assert gaps.without_gaps is WAYS[-1]
 
 
-@pytest.mark.parametrize("length", [*range(20), 1000])
+@pytest.mark.parametrize("length", [*range(20), *range(60, 70), 300])
 def test_line_ends_are_those_that_python_finds(length, stream):
     # Bytes next to a line end's, and such that a borrow runs through.
     text = stream.choice(np.frombuffer(b"\n\x0b\t\x00\x8aA", np.uint8), length)

@@ -1,10 +1,19 @@
-"""Functions compiled by Numba, kept on disk where that is possible."""
+"""Functions compiled by Numba, kept on disk where that is possible.
+
+What is kept is used as long as no module that the function's own imports has changed: Numba alone
+would look at that one file and go on with code of helpers that were edited since.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numba
+
+from pfamformer.dependencies import code_of, digest
+
+_SCRIPTS = Path(__file__).parents[1]
 
 
 def compiled(function: Callable, contract: bool = False) -> Callable:
@@ -24,6 +33,11 @@ def compiled(function: Callable, contract: bool = False) -> Callable:
         "fastmath": {"contract"} if contract else False,
     }
     try:
-        return numba.njit(cache=True, **options)(function)
+        kept = numba.njit(cache=True, **options)(function)
     except RuntimeError:
         return numba.njit(**options)(function)
+    # No public name for it; tests/unit/test_compiled.py notices if it goes.
+    kept._cache._cache_file._source_stamp = digest(
+        code_of(Path(function.__code__.co_filename), _SCRIPTS)
+    )
+    return kept

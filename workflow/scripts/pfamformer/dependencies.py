@@ -14,9 +14,13 @@ PACKAGE = "pfamformer"
 
 
 @cache
-def code_of(script: Path) -> tuple[Path, ...]:
-    """The script, then all modules of the library that it imports, directly or not, sorted."""
-    root = script.parent
+def code_of(script: Path, root: Path | None = None) -> tuple[Path, ...]:
+    """The script, then all modules of the library that it imports, directly or not, sorted.
+
+    Args:
+        root: folder of the library; that of the script unless given.
+    """
+    root = root or script.parent
     found: set[Path] = set()
     waiting = [script]
     while waiting:

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +100,10 @@ SCHEMAS: dict[str, pa.Schema] = {
 }  # fmt: skip
 
 
+# Text with many equal values.
+_REPEATED = ("family", "clan", "part", "kind", "label", "method", "run")
+
+
 def write_table(table: pd.DataFrame, name: str, path: str | Path) -> None:
     """Write ``table`` as the table called ``name``; columns must be exactly those of the schema.
 
@@ -118,7 +121,7 @@ def write_table(table: pd.DataFrame, name: str, path: str | Path) -> None:
 
 
 class TableWriter:
-    """Write a Parquet table piece by piece: each piece is a row group, compressed in a thread.
+    """Write a Parquet table piece by piece: each piece is a row group.
 
     A context manager; the file appears under its name when the block succeeds.
 
@@ -128,48 +131,37 @@ class TableWriter:
 
     def __init__(self, name: str, path: str | Path) -> None:
         self.schema, self._path = SCHEMAS[name], atomic_path(path)
-        self._thread = ThreadPoolExecutor(1)
-        self._waiting: Future | None = None
+        # In memory only: the file says of all text alike that it is text.
+        self._packed = pa.schema(
+            pa.field(f.name, pa.dictionary(pa.int32(), _TEXT)) if f.name in _REPEATED else f
+            for f in self.schema
+        )
 
     def __enter__(self) -> TableWriter:
         self.temporary = self._path.__enter__()
         # Columns of many equal values; others would fill a dictionary in vain, and nobody asks for
         # the first of all sequences in alphabetical order.
-        repeated = [
-            name
-            for name in ("family", "clan", "part", "kind", "label", "method", "run")
-            if name in self.schema.names
-        ]
+        repeated = [name for name in _REPEATED if name in self.schema.names]
         counted = [name for name in self.schema.names if name not in ("id", "protein", "sequence")]
         # Residues have four bits of entropy each: compressing them takes as long as all else
         # together and halves the file at best.
         codecs = {n: "none" if n == "sequence" else "zstd" for n in self.schema.names}
         self._file = pq.ParquetWriter(
-            self.temporary, self.schema, compression=codecs, use_dictionary=repeated,
-            write_statistics=counted,
+            self.temporary, self._packed, compression=codecs, use_dictionary=repeated,
+            write_statistics=counted, store_schema=False,
         )  # fmt: skip
         return self
 
-    def write(self, piece: pa.Table | Callable[[], pa.Table]) -> None:
-        """Write a row group with exactly the columns of the schema; waits for the one before.
+    def write(self, piece: pa.Table) -> None:
+        """Write a row group with exactly the columns of the schema.
 
-        Args:
-            piece: the rows, or what makes a table of them, called in the thread.
+        Text with many equal values may be dictionaries, whose values all differ.
         """
-        self._wait()
-        self._waiting = self._thread.submit(self._write, piece)
-
-    def _write(self, piece: pa.Table | Callable[[], pa.Table]) -> None:
-        table = piece if isinstance(piece, pa.Table) else piece()
-        self._file.write_table(table.cast(self.schema))
-
-    def _wait(self) -> None:
-        if self._waiting is not None:
-            self._waiting.result()
+        # A thread of its own would win nothing: it takes as long to pass the rows to another core.
+        self._file.write_table(piece.cast(self._packed))
 
     def close(self) -> None:
         """Complete the temporary file."""
-        self._wait()
         self._file.close()
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> bool | None:
@@ -179,8 +171,6 @@ class TableWriter:
         except BaseException as problem:
             self._path.__exit__(type(problem), problem, problem.__traceback__)
             raise
-        finally:
-            self._thread.shutdown()
         return self._path.__exit__(kind, error, trace)
 
 

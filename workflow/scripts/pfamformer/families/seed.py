@@ -8,7 +8,7 @@ broken and why; so the two readings cannot disagree about what is kept.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +22,10 @@ from pfamformer.command import log
 from pfamformer.errors import InputError
 from pfamformer.families.domains import NO_PLACE, Domain, domains_of, judge
 from pfamformer.families.seed_rows import ROW_GROUP, Rows
-from pfamformer.sequences.stockholm import Alignment, Block, add_block, read_blocks
+from pfamformer.sequences.stockholm import Alignment, Block, Piece, add_block, read_pieces
 from pfamformer.sequences.words import line_ends
-from pfamformer.tables import TableWriter
+from pfamformer.tables import SCHEMAS, TableWriter
 
-_HEAD = re.compile(rb"# STOCKHOLM[^\n]*\n(?:#=GF [^\n]*\n)*")
 # Features that the families table holds.
 _FEATURE = re.compile(rb"\n#=GF[^\S\n]+(ID|AC|DE|GA|CL)[^\S\n]+(\S[^\n]*)")
 
@@ -80,10 +79,10 @@ def parse_seed(
     """
     reader = _Reader(path, limits, clans or {})
     with TableWriter("domains", domains) as writer:
-        for block in read_blocks(path, line_ends):
-            if reader.waiting.count >= ROW_GROUP or not reader.waiting.has_room(block.text):
+        for piece in read_pieces(path, line_ends):
+            if reader.waiting.count >= ROW_GROUP or not reader.waiting.has_room(piece.text):
                 writer.write(reader.take())
-            reader.read(block)
+            reader.read(piece)
         writer.write(reader.take())
         if not reader.families:
             raise InputError(
@@ -130,18 +129,33 @@ class _Reader:
         self._seen: set[tuple[str, int, int]] = set()
         self._before = 0, 0
 
-    def read(self, block: Block) -> None:
-        """Read one block; there must be room for it in ``waiting``."""
-        if block.opens:
-            self._entry, self._width, self._seen = Alignment(block.line), None, set()
-            self._before = self.rows, self.kept
-        before, added = self.waiting.count, 0
-        if block.opens and block.closes:
-            added = read_at_once(self.waiting, block.text, self._entry.features, self.limits)
-            self.rows += added
-        if not added:
-            self.waiting.add_domains(self._read_row_by_row(block))
-        added = self.waiting.count - before
+    def read(self, piece: Piece) -> None:
+        """Read the blocks of a piece; there must be room for it in ``waiting``."""
+        blocks, entries, first = piece.blocks, piece.entries(), 0
+        while first < len(blocks):
+            read = read_at_once(self.waiting, piece.text, entries[first:], self.limits)
+            for added, behind in read:
+                block = blocks[first]
+                self._open(block)
+                for key, value in _FEATURE.findall(block.text, 0, behind):
+                    self._entry.features.setdefault(key.decode(), value.decode("latin-1").rstrip())
+                self.rows += added
+                self._add(block, added)
+                first += 1
+            if first < len(blocks):
+                block, before = blocks[first], self.waiting.count
+                if block.opens:
+                    self._open(block)
+                self.waiting.add_domains(self._read_row_by_row(block))
+                self._add(block, self.waiting.count - before)
+                first += 1
+
+    def _open(self, block: Block) -> None:
+        self._entry, self._width, self._seen = Alignment(block.line), None, set()
+        self._before = self.rows, self.kept
+
+    def _add(self, block: Block, added: int) -> None:
+        """Count the rows that a block added."""
         self.kept += added
         family = self._entry.accession
         clan = self.clans.get(family.partition(".")[0], self._entry.features.get("CL", ""))
@@ -197,11 +211,10 @@ class _Reader:
         if len(self.families) % 1000 == 0:
             log.info("%d families, %d domains", len(self.families), self.kept)
 
-    def take(self) -> Callable[[], pa.Table]:
-        """The rows that wait to be written: what makes a table of them."""
-        labels, rows = self._labels, self.waiting.take()
-        self._labels = []
-        return lambda: _table(labels, rows)
+    def take(self) -> pa.Table:
+        """The rows that wait to be written; to be used before the next are read."""
+        labels, self._labels = self._labels, []
+        return _table(labels, self.waiting.take([(family, rows) for family, _, rows in labels]))
 
 
 def _table(labels: Sequence[tuple[str, str, int]], rows: Mapping[str, pa.Array]) -> pa.Table:
@@ -212,37 +225,31 @@ def _table(labels: Sequence[tuple[str, str, int]], rows: Mapping[str, pa.Array])
         rows: what :meth:`Rows.take` gave.
     """
     families, clans, counts = zip(*labels, strict=True) if labels else ((), (), ())
-    family = _repeated(families, counts)
-    return pa.table(
-        {
-            "id": pc.binary_join_element_wise(family, rows["protein"], rows["place"], "/"),
-            "protein": rows["protein"],
-            "start": rows["start"],
-            "end": rows["end"],
-            "family": family,
-            "clan": _repeated(clans, counts),
-            "sequence": rows["sequence"],
-        }
-    )
+    labels = {"family": _repeated(families, counts), "clan": _repeated(clans, counts)}
+    columns = rows | labels
+    return pa.table({name: columns[name] for name in SCHEMAS["domains"].names})
 
 
-def _repeated(values: Sequence[str], counts: Sequence[int]) -> pa.Array:
+def _repeated(values: Sequence[str], counts: Sequence[int]) -> pa.DictionaryArray:
     """Each value as often as its count says."""
-    return pa.array(values, pa.string()).take(pa.array(np.repeat(np.arange(len(counts)), counts)))
+    places = {value: place for place, value in enumerate(dict.fromkeys(values))}
+    rows = np.repeat(np.array([places[value] for value in values], np.int32), counts)
+    return pa.DictionaryArray.from_arrays(rows, pa.array(list(places), pa.string()))
 
 
-def read_at_once(waiting: Rows, text: memoryview, features: dict[str, str], limits: Limits) -> int:
-    """Add all rows of a whole entry in Pfam's layout; returns their number, 0 if in doubt.
+def read_at_once(
+    waiting: Rows, text: memoryview, entries: np.ndarray, limits: Limits
+) -> list[list[int]]:
+    """Add all rows of whole entries in Pfam's layout, up to the first that leaves a doubt.
 
     Args:
         waiting: receives the rows.
-        text: the entry, from ``# STOCKHOLM`` on.
-        features: receives those ``#=GF`` lines that are used.
+        text, entries: a piece of a file, and where entries begin and end in it.
+
+    Returns:
+        Of each entry added: rows, and the bytes up to the end of its ``#=GF`` lines.
     """
-    head = _HEAD.match(text)
-    for key, value in _FEATURE.findall(text, 0, head.end()):
-        features.setdefault(key.decode(), value.decode("latin-1").rstrip())
-    return waiting.add_text(text, head.end(), limits.minimum, limits.max_ambiguous)
+    return waiting.add_entries(text, entries, limits.minimum, limits.max_ambiguous).tolist()
 
 
 def _name_copies(

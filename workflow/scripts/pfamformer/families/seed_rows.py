@@ -7,7 +7,7 @@ row by row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -49,22 +49,32 @@ class Rows:
         self._bytes = 0
 
     def has_room(self, text: memoryview) -> bool:
-        """Whether the rows of a text fit beside those that wait."""
+        """Whether the rows of a piece of a file fit beside those that wait."""
         return self._bytes + len(text) <= _BYTES and self.count + len(text) // _SHORTEST_ROW < _ROWS
 
-    def add_text(self, text: memoryview, begin: int, minimum: int, max_ambiguous: float) -> int:
-        """Add all rows of an entry; returns their number, 0 if anything needs a closer look.
+    def add_entries(
+        self, text: memoryview, entries: np.ndarray, minimum: int, max_ambiguous: float
+    ) -> np.ndarray:
+        """Add all rows of entries up to the first that needs a closer look.
 
         Args:
-            begin: where the lines behind the ``#=GF`` lines start.
+            text: a piece of a file.
+            entries: begin and end of each in ``text``, from ``# STOCKHOLM`` on, ``int64``; 0 and 0
+                where a closer look is needed in any case.
+
+        Returns:
+            Rows, and where the ``#=GF`` lines end in the entry's text, of each entry added.
         """
-        added = _read(
-            np.frombuffer(text, np.uint8), begin, minimum, max_ambiguous,
+        read = np.empty((len(entries), 2), np.int64)
+        letters = np.frombuffer(text, np.uint8)
+        done = _read_entries(
+            letters, entries, read, minimum, max_ambiguous,
             self.proteins, self.places, self.residues, self.numbers, self.count, self.accessions,
         )  # fmt: skip
-        self.count += added
-        self._bytes += len(text) if added else 0
-        return added
+        if done:
+            self.count += int(read[:done, 0].sum())
+            self._bytes += int(entries[done - 1, 1] - entries[0, 0])
+        return read[:done]
 
     def add_domains(self, domains: Iterable[Domain]) -> None:
         """Add rows that were judged one by one."""
@@ -82,27 +92,98 @@ class Rows:
             row[3:] = domain.start, domain.end
             self.count += 1
 
-    def take(self) -> dict[str, pa.Array]:
-        """The rows that wait: protein, place (``start-end``), sequence, start, end."""
+    def take(self, families: Sequence[tuple[str, int]]) -> dict[str, pa.Array]:
+        """The rows that wait: id (``family/protein/start-end``), protein, sequence, start, end.
+
+        Nothing is copied but the id: the columns hold until rows are added again.
+
+        Args:
+            families: family and number of rows, in the order of the rows.
+        """
         numbers = self.numbers[: self.count + 1]
-        taken = {
-            name: _strings(buffer, numbers[:, column])
-            for column, (name, buffer) in enumerate(
-                {"protein": self.proteins, "place": self.places, "sequence": self.residues}.items()
-            )
+        ends = {
+            name: np.ascontiguousarray(numbers[:, column])
+            for column, name in enumerate(("protein", "place", "sequence"))
         }
-        taken |= {"start": pa.array(numbers[1:, 3]), "end": pa.array(numbers[1:, 4])}
+        taken = {
+            "id": self._ids(families, ends["protein"], ends["place"]),
+            "protein": _strings(self.proteins, ends["protein"]),
+            "sequence": _strings(self.residues, ends["sequence"]),
+            "start": pa.array(numbers[1:, 3]),
+            "end": pa.array(numbers[1:, 4]),
+        }
         self.count = self._bytes = 0
         return taken
 
+    def _ids(
+        self, families: Sequence[tuple[str, int]], protein_ends: np.ndarray, place_ends: np.ndarray
+    ) -> pa.StringArray:
+        prefixes = [f"{family}/".encode() for family, _ in families]
+        counts = np.array([rows for _, rows in families], np.int64)
+        lengths = np.array([len(prefix) for prefix in prefixes], np.int64)
+        ends = np.zeros(self.count + 1, np.int32)
+        size = int(lengths @ counts) + self.count + int(protein_ends[-1] + place_ends[-1])
+        ids = np.empty(size, np.uint8)
+        _join(
+            np.frombuffer(b"".join(prefixes), np.uint8), lengths, counts,
+            self.proteins, protein_ends, self.places, place_ends, ids, ends,
+        )  # fmt: skip
+        return _strings(ids, ends)
 
-def _strings(buffer: np.ndarray, offsets: np.ndarray) -> pa.StringArray:
-    # Copies: the buffers are filled again while the table is being compressed.
+
+def _strings(buffer: np.ndarray, ends: np.ndarray) -> pa.StringArray:
     return pa.StringArray.from_buffers(
-        len(offsets) - 1,
-        pa.py_buffer(offsets.astype(np.int32)),
-        pa.py_buffer(buffer[: offsets[-1]].tobytes()),
+        len(ends) - 1, pa.py_buffer(ends), pa.py_buffer(buffer[: ends[-1]])
     )
+
+
+@compiled
+def _join(prefixes, lengths, counts, proteins, protein_ends, places, place_ends, ids, ends):
+    """The prefix of its family, the protein, a slash and the place of each row."""
+    behind = row = at = 0
+    for family in range(len(counts)):
+        first, behind = behind, behind + lengths[family]
+        for _ in range(counts[family]):
+            at = _copy(prefixes, first, behind, ids, at)
+            at = _copy(proteins, protein_ends[row], protein_ends[row + 1], ids, at)
+            ids[at] = _SLASH
+            at = _copy(places, place_ends[row], place_ends[row + 1], ids, at + 1)
+            row += 1
+            ends[row] = at
+
+
+@compiled
+def _read_entries(
+    text, entries, read, minimum, max_ambiguous,
+    proteins, places, residues, numbers, count, accessions,
+):  # fmt: skip
+    for entry in range(len(entries)):
+        lines = text[entries[entry, 0] : entries[entry, 1]]
+        begin = _behind_features(lines)
+        rows = _read(
+            lines, begin, minimum, max_ambiguous,
+            proteins, places, residues, numbers, count, accessions,
+        )  # fmt: skip
+        if not rows:
+            return entry
+        read[entry, 0], read[entry, 1] = rows, begin
+        count += rows
+    return len(entries)
+
+
+@compiled
+def _behind_features(text):
+    """Where the first line that is neither ``# STOCKHOLM`` nor ``#=GF`` begins."""
+    size = len(text)
+    position = line_end(text, 0, size) + 1
+    while (
+        position + 5 <= size
+        and text[position] == _HASH and text[position + 1] == ord("=")
+        and text[position + 2] == ord("G") and text[position + 3] == ord("F")
+        and text[position + 4] == _SPACE
+    ):  # fmt: skip
+        position = line_end(text, position, size) + 1
+    return position
 
 
 @compiled

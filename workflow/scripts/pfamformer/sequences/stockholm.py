@@ -25,6 +25,7 @@ CHUNK_BYTES = 1 << 18
 BLOCK_BYTES = 1 << 24
 _START = b"# STOCKHOLM"
 _NEWLINE, _SLASH = b"\n/"
+_CLOSING = len(b"//")
 
 
 @dataclass(slots=True)
@@ -36,12 +37,34 @@ class Block:
         text: the lines, each with its end, uncopied; in the first block of an entry the
             ``# STOCKHOLM`` line comes first.
         opens, closes: whether the entry starts and ends with this block.
+        begin: where the text starts in its piece of the file.
     """
 
     line: int
     text: memoryview
     opens: bool
     closes: bool
+    begin: int
+
+
+@dataclass(slots=True)
+class Piece:
+    """A piece of a file and the blocks that end in it."""
+
+    text: memoryview
+    blocks: list[Block]
+
+    def entries(self) -> np.ndarray:
+        """Begin and end in ``text`` of each block that is a whole entry, 0 and 0 of any other."""
+        return np.array(
+            [
+                (block.begin, block.begin + len(block.text))
+                if block.opens and block.closes
+                else (0, 0)
+                for block in self.blocks
+            ],
+            np.int64,
+        ).reshape(-1, 2)
 
 
 @dataclass(slots=True)
@@ -88,10 +111,16 @@ def line_ends(text: memoryview) -> np.ndarray:
     return np.flatnonzero(np.frombuffer(text, np.uint8) == _NEWLINE)
 
 
-def read_blocks(
+def read_blocks(path: str | Path) -> Iterator[Block]:
+    """Yield the blocks of a Stockholm file one by one; raises as :func:`read_pieces`."""
+    for piece in read_pieces(path):
+        yield from piece.blocks
+
+
+def read_pieces(
     path: str | Path, find: Callable[[memoryview], np.ndarray] = line_ends
-) -> Iterator[Block]:
-    """Yield the blocks of a Stockholm file, plain or compressed, in file order.
+) -> Iterator[Piece]:
+    """Yield the blocks of a Stockholm file, plain or compressed, in file order, many at once.
 
     Args:
         find: line ends, where something faster is at hand.
@@ -105,20 +134,22 @@ def read_blocks(
     try:
         with xopen(path, "rb", threads=1) as file:
             while longer := _longer(file, held):
-                lines, known, first = memoryview(longer), len(held), 0
-                ends = np.concatenate([ends, known + find(lines[known:])])
-                for last in _closing(lines, ends):
-                    text = lines[ends[first] + 1 : ends[last] + 1]
-                    yield _block(path, number, text, opens, closes=True)
+                piece, known, first, begin = Piece(memoryview(longer), []), len(held), 0, 1
+                ends = np.concatenate([ends, known + find(piece.text[known:])])
+                closing = _closing(piece.text, ends)
+                places = ends[closing + 1].tolist()
+                for last, end in zip(closing.tolist(), places, strict=True):
+                    text = piece.text[begin : end - _CLOSING]
+                    piece.blocks.append(_block(path, number, text, opens, True, begin))
                     number += last - first + 1
-                    opens, first = True, last + 1
-                if len(lines) - ends[first] > BLOCK_BYTES:
-                    text = lines[ends[first] + 1 : ends[-1] + 1]
-                    block = _block(path, number, text, opens, closes=False)
-                    begun = block.line if opens else begun
-                    yield block
+                    opens, first, begin = True, last + 1, end + 1
+                if len(longer) - begin >= BLOCK_BYTES:
+                    text = piece.text[begin : ends[-1] + 1]
+                    piece.blocks.append(_block(path, number, text, opens, False, begin))
+                    begun = piece.blocks[-1].line if opens else begun
                     number += len(ends) - 1 - first
                     opens, first = False, len(ends) - 1
+                yield piece
                 held, ends = longer[ends[first] :], ends[first:] - ends[first]
     except FileNotFoundError as error:
         raise InputError(path, "no such file") from error
@@ -126,7 +157,7 @@ def read_blocks(
         raise damaged(path, f"after line {_last_line(number, held)}", error) from error
     if not opens or held.strip():
         if opens:
-            begun = _block(path, number, memoryview(held)[1:], opens, closes=False).line
+            begun = _block(path, number, memoryview(held)[1:], opens, False, 1).line
         raise InputError(
             path,
             f"the entry that starts at line {begun} has no closing '//'",
@@ -135,11 +166,11 @@ def read_blocks(
         )
 
 
-def _closing(text: memoryview, ends: np.ndarray) -> list[int]:
+def _closing(text: memoryview, ends: np.ndarray) -> np.ndarray:
     """Which line ends are followed by a line ``//`` that has its own end."""
     letters, before = np.frombuffer(text, np.uint8), np.flatnonzero(np.diff(ends) == 3)
     slashes = (letters[ends[before] + 1] == _SLASH) & (letters[ends[before] + 2] == _SLASH)
-    return before[slashes].tolist()
+    return before[slashes]
 
 
 def _last_line(number: int, held: bytes) -> int:
@@ -160,12 +191,16 @@ def _longer(file: BinaryIO, held: bytes) -> bytes | None:
     return held + (piece.replace(b"\r\n", b"\n") if b"\r" in piece else piece)
 
 
-def _block(path: str | Path, number: int, text: memoryview, opens: bool, closes: bool) -> Block:
+def _block(
+    path: str | Path, number: int, text: memoryview, opens: bool, closes: bool, begin: int
+) -> Block:
+    """A block out of the text that starts at ``begin`` of its piece, in line ``number``."""
     if opens and text[: len(_START)] != _START:
         whole = bytes(text)
         blank = len(whole) - len(whole.lstrip(b" \t\n"))
         skipped = whole.rfind(b"\n", 0, blank) + 1
         number, text = number + whole.count(b"\n", 0, skipped), text[skipped:]
+        begin += skipped
         if text[: len(_START)] != _START:
             raise InputError(
                 path,
@@ -173,7 +208,7 @@ def _block(path: str | Path, number: int, text: memoryview, opens: bool, closes:
                 record=f"line {number}",
                 remedy="Is this a Stockholm file?",
             )
-    return Block(number, text, opens, closes)
+    return Block(number, text, opens, closes, begin)
 
 
 def stockholm_entry(

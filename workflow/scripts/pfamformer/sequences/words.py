@@ -1,44 +1,71 @@
-"""Letters eight at a time inside compiled code: a word holds eight bytes, the first lowest."""
+"""Letters 64 at a time inside compiled code.
+
+A vector is 64 letters, whatever registers the processor has; a mask says for each whether something
+holds, the first in its lowest bit.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
 from pfamformer.compiled import compiled
 
-EIGHT = np.uint64(8)
-#: A byte in all places of a word.
-EACH = np.uint64(0x0101010101010101)
-#: The highest bit of every byte.
-TOP = np.uint64(0x80) * EACH
+LANES = 64
 _NEWLINE = np.uint8(ord("\n"))
-_NEWLINES = np.uint64(_NEWLINE) * EACH
+_LANES, _ONE = np.uint64(LANES), np.uint64(1)
+VECTOR = ir.VectorType(ir.IntType(8), LANES)
 
 
-@compiled
-def word_at(text, at):
-    """Eight bytes of ``text`` (``uint8``) from an unsigned position on: one instruction."""
-    word = np.uint64(0)
-    for byte in range(EIGHT):
-        word |= np.uint64(text[at + byte]) << (byte * EIGHT)
-    return word
+def each(letter: int) -> ir.Constant:
+    """A byte in all places of a vector."""
+    return ir.Constant(VECTOR, [letter] * LANES)
 
 
-@compiled
-def _ends_a_line(word):
-    # Bytes that are zero borrow from their highest bit (Warren 2012, Hacker's Delight, 6-1).
-    zeros = word ^ _NEWLINES
-    return ((zeros - EACH) & ~zeros & TOP) != 0
+def address(context: Any, builder: Any, kind: Any, text: Any, at: Any) -> Any:
+    """Where a vector in ``text`` begins, at any byte."""
+    array = make_array(kind)(context, builder, text)
+    return builder.bitcast(builder.gep(array.data, [at]), VECTOR.as_pointer())
+
+
+@intrinsic
+def _newlines(typing: Any, text: Any, at: Any) -> Any:
+    """Which of 64 letters of ``text`` (``uint8``) from an unsigned position on end a line."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        place = address(context, builder, signature.args[0], *arguments)
+        letters = builder.load(place, align=1)
+        return builder.bitcast(
+            builder.icmp_unsigned("==", letters, each(ord("\n"))), ir.IntType(LANES)
+        )
+
+    return types.uint64(text, types.uint64), generate
+
+
+@intrinsic
+def _first(typing: Any, mask: Any) -> Any:
+    """The lowest place that a mask tells of."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.IntType(1)(1))
+
+    return types.uint64(types.uint64), generate
 
 
 @compiled
 def line_end(text, position, size):
     """Where the line that holds ``position`` ends in ``text`` (``uint8``); ``size`` if nowhere."""
     at = np.uint64(position)
-    for _ in range((size - position) >> 3):
-        if _ends_a_line(word_at(text, at)):
-            break
-        at += EIGHT
+    for _ in range((size - position) // LANES):
+        ends = _newlines(text, at)
+        if ends:
+            return np.int64(at + _first(ends))
+        at += _LANES
     for rest in range(at, np.uint64(size)):
         if text[rest] == _NEWLINE:
             return np.int64(rest)
@@ -54,9 +81,16 @@ def line_ends(text: memoryview) -> np.ndarray:
 
 @compiled
 def _line_ends(text, ends):
-    count, size = 0, len(text)
-    end = line_end(text, 0, size)
-    while end < size:
-        ends[count] = end
-        count, end = count + 1, line_end(text, end + 1, size)
+    at, count, size = np.uint64(0), 0, np.uint64(len(text))
+    for _ in range(len(text) // LANES):
+        found = _newlines(text, at)
+        while found:
+            ends[count] = at + _first(found)
+            found &= found - _ONE
+            count += 1
+        at += _LANES
+    for rest in range(at, size):
+        if text[rest] == _NEWLINE:
+            ends[count] = rest
+            count += 1
     return count
