@@ -20,6 +20,7 @@ from pfamformer.config import PretrainSettings
 from pfamformer.errors import InputError
 from pfamformer.model.encoder import MaskedLanguageModel
 from pfamformer.sequences.shards import write_index
+from pfamformer.training import device
 from pfamformer.training import state as state_module
 from pfamformer.training.loop import Stopped
 from pfamformer.training.objectives import MaskedLanguageModelling
@@ -375,3 +376,22 @@ def test_empty_corpus_is_one_clear_message(tmp_path, corpus):
 def test_foreign_residue_in_a_shard_is_refused(tmp_path):
     with pytest.raises((ValueError, InputError), match="not an amino acid"):
         write_shard(tmp_path, "a", ["MKT*"])
+
+
+@pytest.mark.parametrize(
+    ("processor", "amx", "expected"),
+    [
+        ("sapphirerapids", True, torch.bfloat16),
+        ("emeraldrapids", False, torch.float32),  # half the rate of float32
+        ("znver4", False, torch.bfloat16),
+    ],
+)
+def test_number_format_is_the_faster_one(monkeypatch, processor, amx, expected):
+    monkeypatch.setattr(device.binding, "get_host_cpu_name", lambda: processor)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    cpu = torch.device("cpu")
+    assert device.number_format("auto", cpu) == expected
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert device.number_format("auto", cpu) == (expected if amx else torch.float32)
+    assert device.number_format("bfloat16", cpu) == torch.bfloat16

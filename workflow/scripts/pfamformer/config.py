@@ -389,7 +389,7 @@ class TrainingSettings(Settings):
         "Residues read of a sequence; longer ones are cut", "residues", 512, ge=16, le=100_000
     )
     precision: Precision = setting(
-        "Number format of matrix products; 'auto' is bfloat16 where the processor computes it",
+        "Number format of matrix products; 'auto' is bfloat16 where the processor is faster in it",
         default="auto",
     )
     log_every: int = setting("Steps between two lines of metrics", "steps", 20, ge=1, le=100_000)

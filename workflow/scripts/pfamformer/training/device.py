@@ -6,6 +6,7 @@ import ctypes
 import os
 
 import torch
+from llvmlite import binding
 
 # Parameters of glibc's mallopt (malloc.h) and what they are set to, bytes.
 _KEEP = {
@@ -47,15 +48,20 @@ def keep_freed_memory() -> None:
 
 
 def number_format(precision: str, device: torch.device) -> torch.dtype:
-    """The format of matrix products; ``auto`` is bfloat16 where the processor computes it."""
+    """The format of matrix products; ``auto`` is bfloat16 where the processor is faster in it."""
     if precision == "auto":
-        native = (
-            torch.cuda.is_bf16_supported()
-            if device.type == "cuda"
-            else torch.cpu._is_avx512_bf16_supported()
-        )
-        precision = "bfloat16" if native else "float32"
+        faster = torch.cuda.is_bf16_supported() if device.type == "cuda" else _cpu_has_fast_bf16()
+        precision = "bfloat16" if faster else "float32"
     return getattr(torch, precision)
+
+
+def _cpu_has_fast_bf16() -> bool:
+    """Against float32: AMX four times the rate, Intel's AVX-512 half of it, AMD's twice by design.
+
+    The first two are measured (``torch.mm`` of 4096 × 128 × 512, one thread).
+    """
+    zen = binding.get_host_cpu_name().startswith("znver")
+    return torch.cpu._is_amx_tile_supported() or (zen and torch.cpu._is_avx512_bf16_supported())
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
