@@ -225,8 +225,11 @@ def _table(labels: Sequence[tuple[str, str, int]], rows: Mapping[str, pa.Array])
         rows: what :meth:`Rows.take` gave.
     """
     families, clans, counts = zip(*labels, strict=True) if labels else ((), (), ())
-    labels = {"family": _repeated(families, counts), "clan": _repeated(clans, counts)}
-    columns = rows | labels
+    columns = {
+        "family": _repeated(families, counts),
+        "clan": _repeated(clans, counts),
+        **rows,
+    }
     return pa.table({name: columns[name] for name in SCHEMAS["domains"].names})
 
 

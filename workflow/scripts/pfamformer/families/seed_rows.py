@@ -17,7 +17,7 @@ from pfamformer.families.domains import Domain
 from pfamformer.sequences.alphabet import RESIDUES, STANDARD
 from pfamformer.sequences.gaps import without_gaps
 from pfamformer.sequences.stockholm import BLOCK_BYTES
-from pfamformer.sequences.words import line_end
+from pfamformer.sequences.words import LANES, line_end
 
 # Rows of a Parquet row group: 2 MB of sequences, so that little is left to write at the end.
 ROW_GROUP = 10_000
@@ -40,7 +40,9 @@ class Rows:
     """
 
     def __init__(self) -> None:
-        self.proteins, self.places, self.residues = (np.empty(_BYTES, np.uint8) for _ in range(3))
+        self.proteins, self.places, self.residues = (
+            np.empty(_BYTES + LANES, np.uint8) for _ in range(3)
+        )
         #: protein end, place end, residue end, start, end of each row; row 0 holds the zeros.
         self.numbers = np.zeros((_ROWS + 1, 5), np.int32)
         self.accessions = np.empty((BLOCK_BYTES // _SHORTEST_ROW, 4), np.int64)
