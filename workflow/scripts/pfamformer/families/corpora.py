@@ -16,7 +16,6 @@ from itertools import pairwise
 import numpy as np
 
 from pfamformer.families.held_out import HeldOut
-from pfamformer.sequences.alphabet import AMBIGUOUS, INVALID
 from pfamformer.sequences.blocks import Block, drawn
 from pfamformer.sequences.hashing import hashes_of
 
@@ -80,15 +79,11 @@ class Selection:
 
     def _of_residues(self, block: Block) -> Iterator[tuple[str, np.ndarray]]:
         lengths, limits = block.lengths, self.limits
-        if INVALID in block.tokens:
-            yield "invalid_residue", block.count(np.flatnonzero(block.array == INVALID)) > 0
+        ambiguous, invalid = block.unclear()
+        yield "invalid_residue", invalid > 0
         yield "too_short", lengths < limits.min_length
         yield "too_long", lengths > limits.max_length
-        if limits.max_ambiguous < 1:
-            # They are the last tokens of the alphabet: one comparison finds the few candidates.
-            last = np.flatnonzero(block.array >= min(AMBIGUOUS))
-            open_ = block.count(last[np.isin(block.array[last], AMBIGUOUS)])
-            yield "ambiguous", open_ > limits.max_ambiguous * lengths
+        yield "ambiguous", ambiguous > limits.max_ambiguous * lengths
 
 
 def is_validation(hashes: np.ndarray, share: float) -> np.ndarray:
