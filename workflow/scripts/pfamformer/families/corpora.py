@@ -15,10 +15,16 @@ from itertools import pairwise
 
 import numpy as np
 
+from pfamformer.compiled import compiled
 from pfamformer.families.held_out import HeldOut
+from pfamformer.sequences.alphabet import AMBIGUOUS, INVALID
 from pfamformer.sequences.blocks import Block, drawn
 from pfamformer.sequences.hashing import hashes_of
 
+# 0: ambiguous; 1: no residue; -1: all others, among them whatever is below the lowest of these.
+_KINDS = np.full(256, -1, np.int8)
+_KINDS[list(AMBIGUOUS)], _KINDS[INVALID] = 0, 1
+_LOWEST = np.uint8(min(AMBIGUOUS))
 # Salts of the decisions that are drawn from the hash of a sequence.
 _FRACTION, _VALIDATION = 1, 2
 
@@ -79,11 +85,33 @@ class Selection:
 
     def _of_residues(self, block: Block) -> Iterator[tuple[str, np.ndarray]]:
         lengths, limits = block.lengths, self.limits
-        ambiguous, invalid = block.unclear()
+        ambiguous, invalid = _unclear(block)
         yield "invalid_residue", invalid > 0
         yield "too_short", lengths < limits.min_length
         yield "too_long", lengths > limits.max_length
         yield "ambiguous", ambiguous > limits.max_ambiguous * lengths
+
+
+def _unclear(block: Block) -> np.ndarray:
+    """Ambiguous residues, and characters that are no residue, (2, sequences), ``int64``."""
+    counts = np.zeros((2, len(block)), np.int64)
+    _count(block.array, block.offsets, _LOWEST, _KINDS, counts)
+    return counts
+
+
+@compiled
+def _count(tokens, offsets, lowest, kinds, counts):
+    for row in range(len(offsets) - 1):
+        begin, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
+        # Most sequences have none, which many letters at once can tell.
+        has_any = False
+        for position in range(begin, end):
+            has_any |= tokens[position] >= lowest
+        if has_any:
+            for position in range(begin, end):
+                kind = kinds[tokens[position]]
+                if kind >= 0:
+                    counts[kind, row] += 1
 
 
 def is_validation(hashes: np.ndarray, share: float) -> np.ndarray:

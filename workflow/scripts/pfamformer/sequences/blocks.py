@@ -13,16 +13,11 @@ from itertools import islice
 
 import numpy as np
 
-from pfamformer.compiled import compiled
-from pfamformer.sequences.alphabet import AMBIGUOUS, INVALID, TRANSLATION
+from pfamformer.sequences.alphabet import TRANSLATION
 
 # Residues in a block, about: enough to make the cost of a NumPy call small, and still in the cache.
 BLOCK = 1 << 21
 _MASK = (1 << 64) - 1
-# 0: ambiguous; 1: no residue; other tokens are of no kind, and those below the fewest at once.
-_KINDS = np.full(256, -1, np.int8)
-_KINDS[list(AMBIGUOUS)], _KINDS[INVALID] = 0, 1
-_FEWEST = np.uint8(min(AMBIGUOUS))
 
 
 @dataclass(frozen=True)
@@ -50,12 +45,6 @@ class Block:
         """The tokens as an array, (residues,), ``uint8``."""
         return np.frombuffer(self.tokens, np.uint8)
 
-    def unclear(self) -> tuple[np.ndarray, np.ndarray]:
-        """Ambiguous residues and characters that are no residue, each (sequences,), ``int64``."""
-        counts = np.zeros((2, len(self)), np.int64)
-        _count_unclear(self.array, self.offsets, _FEWEST, _KINDS, counts)
-        return counts[0], counts[1]
-
     def words(self, kind: str) -> np.ndarray:
         """The tokens from every position on as overlapping numbers of this type, without a copy.
 
@@ -75,21 +64,6 @@ class Block:
         view = memoryview(self.tokens)
         tokens = b"".join([view[s:e] for s, e in zip(bounds[::2], bounds[1::2], strict=True)])
         return Block(tokens, offsets_of(self.lengths[wanted]))
-
-
-@compiled
-def _count_unclear(tokens, offsets, fewest, kinds, counts):
-    for row in range(len(offsets) - 1):
-        begin, end = np.uint64(offsets[row]), np.uint64(offsets[row + 1])
-        # Most sequences have none, which many letters at once can tell.
-        has_any = False
-        for position in range(begin, end):
-            has_any |= tokens[position] >= fewest
-        if has_any:
-            for position in range(begin, end):
-                kind = kinds[tokens[position]]
-                if kind >= 0:
-                    counts[kind, row] += 1
 
 
 def offsets_of(lengths: np.ndarray) -> np.ndarray:
