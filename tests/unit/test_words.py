@@ -40,7 +40,7 @@ def test_processors_that_move_chosen_bytes_read_vectors():
     assert gaps.without_gaps is WAYS[-1]
 
 
-@pytest.mark.parametrize("length", [*range(20), *range(60, 70), 300])
+@pytest.mark.parametrize("length", [*range(20), *range(60, 70), 1000])
 def test_line_ends_are_those_that_python_finds(length, stream):
     # Bytes next to a line end's, and such that a borrow runs through.
     text = stream.choice(np.frombuffer(b"\n\x0b\t\x00\x8aA", np.uint8), length)

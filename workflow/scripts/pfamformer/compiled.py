@@ -7,6 +7,7 @@ would look at that one file and go on with code of helpers that were edited sinc
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numba
@@ -37,7 +38,11 @@ def compiled(function: Callable, contract: bool = False) -> Callable:
     except RuntimeError:
         return numba.njit(**options)(function)
     # No public name for it; tests/unit/test_compiled.py notices if it goes.
-    kept._cache._cache_file._source_stamp = digest(
-        code_of(Path(function.__code__.co_filename), _SCRIPTS)
-    )
+    kept._cache._cache_file._source_stamp = _stamp(function.__code__.co_filename)
     return kept
+
+
+@cache
+def _stamp(module: str) -> str:
+    """Of a module and all that it imports: once for all of its functions."""
+    return digest(code_of(Path(module), _SCRIPTS))
