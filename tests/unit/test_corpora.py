@@ -28,7 +28,7 @@ from pfamformer.families.homologues import (
     refuse_homologues,
 )
 from pfamformer.sequences.alphabet import decode, encode
-from pfamformer.sequences.blocks import blocks_of, drawn
+from pfamformer.sequences.blocks import Block, blocks_of, drawn, offsets_of
 from pfamformer.sequences.fasta_blocks import fasta_blocks
 from pfamformer.sequences.hashing import hashes_of
 from pfamformer.sequences.shards import MOST_PENDING, MappedShard, TokenShards, write_index
@@ -40,9 +40,14 @@ def one_block(sequences):
     return next(blocks_of(sequences))
 
 
+def chosen(block, wanted):
+    """The sequences of a block that are wanted, as another."""
+    return Block(np.concatenate([*block.runs(wanted)]), offsets_of(block.lengths[wanted]))
+
+
 def texts(blocks):
     return [
-        decode(block.array[start:end])
+        decode(block.tokens[start:end])
         for block in blocks
         for start, end in zip(block.offsets[:-1], block.offsets[1:], strict=True)
     ]
@@ -92,7 +97,7 @@ def test_truncated_and_missing_files_are_one_clear_message(tmp_path, stream):
 def test_every_sequence_left_out_is_counted_by_reason():
     proteins = ["M" * 30, "MK*" * 10, "M" * 5, "M" * 80, "MX" * 20, "M" * 30, "MKTB" * 8]
     select = Selection(None, Limits(20, 60, 0.3))
-    kept = texts(block.take(kept) for block, _, kept in select([one_block(proteins)]))
+    kept = texts(chosen(block, kept) for block, _, kept in select([one_block(proteins)]))
     assert kept == ["M" * 30, "M" * 30, "MKTB" * 8]
     assert select.counts == {
         "read": 7, "invalid_residue": 1, "too_short": 1, "too_long": 1, "ambiguous": 1,
@@ -111,7 +116,7 @@ def test_fraction_depends_on_the_sequence_and_not_on_validation(stream):
     block = one_block([random_sequence(stream, 30) for _ in range(8000)])
     select = Selection(None, Limits(fraction=0.25))
     [(block, hashes, inside)] = select([block])
-    kept, hashes = block.take(inside), hashes[inside]
+    kept, hashes = chosen(block, inside), hashes[inside]
     assert 0.23 < len(kept) / len(block) < 0.27
     assert np.array_equal(hashes_of(kept), hashes)
     [(_, _, again)] = Selection(None, Limits(fraction=0.25))([kept])

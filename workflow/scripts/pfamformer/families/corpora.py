@@ -95,7 +95,7 @@ class Selection:
 def _unclear(block: Block) -> np.ndarray:
     """Ambiguous residues, and characters that are no residue, (2, sequences), ``int64``."""
     counts = np.zeros((2, len(block)), np.int64)
-    _count(block.array, block.offsets, _LOWEST, _KINDS, counts)
+    _count(block.tokens, block.offsets, _LOWEST, _KINDS, counts)
     return counts
 
 

@@ -51,12 +51,13 @@ class HeldOut:
         if wanted is None:
             wanted = np.ones(len(block), dtype=bool)
         found = ~wanted
+        text = block.tokens.tobytes() if self._tiny else b""
         for domain in self._tiny:
-            start = block.tokens.find(domain)
+            start = text.find(domain)
             while start >= 0:
                 row = int(np.searchsorted(block.offsets, start, side="right")) - 1
                 found[row] |= start + len(domain) <= block.offsets[row + 1]
-                start = block.tokens.find(domain, start + 1)
+                start = text.find(domain, start + 1)
         for words in self._words:
             words.find(block, found)
         return found & wanted
@@ -94,7 +95,7 @@ class _Words:
     def find(self, block: Block, found: np.ndarray) -> None:
         """Mark in ``found`` (sequences,) those that contain a domain; marked ones are skipped."""
         _find(
-            block.words("<u8"), block.array, block.offsets, found, self._step,
+            block.words("<u8"), block.tokens, block.offsets, found, self._step,
             self._filter, self._filter_shift, self._first, self._next, self._chain_shift,
             self._words, self._tokens, self._offsets,
         )  # fmt: skip

@@ -25,11 +25,12 @@ class Block:
     """Consecutive sequences.
 
     Attributes:
-        tokens: residue tokens of all sequences, joined; ``alphabet.INVALID`` for what is none.
+        tokens: residue tokens of all sequences, joined, (residues,), ``uint8``, read-only;
+            ``alphabet.INVALID`` for what is none.
         offsets: where each sequence starts, and the end of the last, (sequences + 1,), ``int64``.
     """
 
-    tokens: bytes
+    tokens: np.ndarray
     offsets: np.ndarray
 
     def __len__(self) -> int:
@@ -40,30 +41,26 @@ class Block:
         """Residues of each sequence, (sequences,)."""
         return np.diff(self.offsets)
 
-    @property
-    def array(self) -> np.ndarray:
-        """The tokens as an array, (residues,), ``uint8``."""
-        return np.frombuffer(self.tokens, np.uint8)
-
     def words(self, kind: str) -> np.ndarray:
         """The tokens from every position on as overlapping numbers of this type, without a copy.
 
         A block that is shorter than such a number ends in zeros.
         """
         size = np.dtype(kind).itemsize
-        tokens = self.tokens if len(self.tokens) > size else self.tokens + bytes(size)
+        tokens = self.tokens
+        if len(tokens) <= size:
+            tokens = np.frombuffer(tokens.tobytes() + bytes(size), np.uint8)
         return np.ndarray(len(tokens) - size + 1, kind, tokens, strides=(1,))
 
-    def take(self, wanted: np.ndarray) -> Block:
-        """The sequences where ``wanted`` (sequences,) is true."""
-        if wanted.all():
-            return self
-        # Neighbours are copied together: usually few sequences are left out.
+    def runs(self, wanted: np.ndarray) -> Iterator[np.ndarray]:
+        """The tokens of the sequences where ``wanted`` (sequences,) is true, neighbours together.
+
+        Usually few sequences are left out, so that there are few runs; nothing is copied.
+        """
         edges = np.flatnonzero(np.diff(wanted, prepend=False, append=False))
         bounds = self.offsets[edges].tolist()
-        view = memoryview(self.tokens)
-        tokens = b"".join([view[s:e] for s, e in zip(bounds[::2], bounds[1::2], strict=True)])
-        return Block(tokens, offsets_of(self.lengths[wanted]))
+        for start, end in zip(bounds[::2], bounds[1::2], strict=True):
+            yield self.tokens[start:end]
 
 
 def offsets_of(lengths: np.ndarray) -> np.ndarray:
@@ -95,4 +92,5 @@ def blocks_of(sequences: Iterable[str], size: int = 8192) -> Iterator[Block]:
     while some := list(islice(waiting, size)):
         text = "".join(some).encode("ascii", "replace")
         lengths = np.fromiter(map(len, some), np.int64, len(some))
-        yield Block(text.translate(TRANSLATION), offsets_of(lengths))
+        tokens = np.frombuffer(text.translate(TRANSLATION), np.uint8)
+        yield Block(tokens, offsets_of(lengths))

@@ -86,7 +86,8 @@ def _parse(text: np.ndarray) -> Block:
     offsets = np.empty(len(text) // 2 + 1, np.int64)
     records = _read_records(text, _in_pairs(text), _PAIRS, _in_pairs(tokens), offsets)
     offsets = offsets[: records + 1].copy()
-    return Block(tokens[: offsets[-1]].tobytes(), offsets)
+    tokens.flags.writeable = False
+    return Block(tokens[: offsets[-1]], offsets)
 
 
 def _in_pairs(letters: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ _1, _4, _8, _32 = (np.uint64(number) for number in (1, 4, 8, 32))
 def hashes_of(block: Block) -> np.ndarray:
     """The XXH64 of the tokens of each sequence, (sequences,), ``uint64``: equal ones are equal."""
     found = np.empty(len(block), np.uint64)
-    _hash_all(block.words("<u8"), block.words("<u4"), block.array, block.offsets, found)
+    _hash_all(block.words("<u8"), block.words("<u4"), block.tokens, block.offsets, found)
     return found
 
 

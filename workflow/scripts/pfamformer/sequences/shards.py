@@ -22,7 +22,7 @@ import numpy as np
 from pfamformer.command import atomic_path
 from pfamformer.errors import InputError
 from pfamformer.sequences.alphabet import INVALID, LETTERS
-from pfamformer.sequences.blocks import BLOCK, Block
+from pfamformer.sequences.blocks import BLOCK, Block, offsets_of
 
 # Above this size a whole corpus part is not read for its checksums whenever a job opens it (about
 # ten seconds); the job that makes the index reads everything once.
@@ -43,6 +43,8 @@ class ShardWriter:
         self.sequences = self.residues = 0
         self._digests = {kind: hashlib.sha256() for kind in KINDS}
         self._pending: deque[Future] = deque()
+        # What is written of a block: the same memory for all of them.
+        self._tokens = np.empty(0, np.uint8)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -77,14 +79,20 @@ class ShardWriter:
         self._pending.append(self._pool.submit(self._write_block, block, hashes, wanted))
 
     def _write_block(self, block: Block, hashes: np.ndarray, wanted: np.ndarray) -> None:
-        block = block.take(wanted)
-        if INVALID in block.tokens:
+        offsets = offsets_of(block.lengths[wanted])
+        residues = int(offsets[-1])
+        if residues > len(self._tokens):
+            self._tokens = np.empty(residues, np.uint8)
+        tokens = self._tokens[:residues]
+        # With one more, empty run, so that there is one.
+        np.concatenate([*block.runs(wanted), tokens[:0]], out=tokens)
+        if tokens.max(initial=0) == INVALID:
             raise ValueError(f"shard {self.name}: a character that is not an amino acid")
-        self._write("tokens", block.tokens)
-        self._write("offsets", (block.offsets[1:] + self.residues).astype("<u8"))
+        self._write("tokens", tokens)
+        self._write("offsets", (offsets[1:] + self.residues).astype("<u8"))
         self._write("hashes", hashes[wanted].astype("<u8"))
-        self.sequences += len(block)
-        self.residues += len(block.tokens)
+        self.sequences += len(offsets) - 1
+        self.residues += residues
 
     def _write(self, kind: str, content: bytes | np.ndarray) -> None:
         self._digests[kind].update(content)
