@@ -79,8 +79,16 @@ def in_turn(
     return seconds
 
 
-def processor_seconds(way: Callable[[], object]) -> float:
-    """Processor time of all threads, on which other work on the machine has little influence."""
+def processor_seconds(
+    way: Callable[[], object], *, first: Callable[[], object] | None = None
+) -> float:
+    """Processor time of all threads, on which other work on the machine has little influence.
+
+    Args:
+        first: as in :func:`in_turn`.
+    """
+    if first:
+        first()
     started = time.process_time()
     way()
     return time.process_time() - started

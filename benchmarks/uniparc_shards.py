@@ -67,17 +67,18 @@ def main() -> None:
             ways["pfamformer"]()  # compiles
             if size == sizes[0]:
                 check(chunk)
-            used = {name: processor_seconds(way) for name, way in ways.items()}
+            emptied = partial(empty, name)
+            used = {n: processor_seconds(way, first=emptied) for n, way in ways.items()}
             row = compare(
                 f"{size} sequences",
-                in_turn(arguments.repeats, first=partial(empty, name), **ways),
+                in_turn(arguments.repeats, first=emptied, **ways),
                 sequences=size,
                 text_bytes=text_bytes,
                 processor_seconds=used,
             )
             empty(name)
             row["peak_memory_mb"] = peak_memory(chunk, held_out)
-            print("processor time:", ", ".join(f"{name} {s:.3f} s" for name, s in used.items()))
+            print("processor time:", ", ".join(f"{n} {s:.3f} s" for n, s in used.items()))
             print(f"{size} sequences: peak {row['peak_memory_mb']:.0f} MB", flush=True)
             rows.append(row)
             chunk.unlink()
