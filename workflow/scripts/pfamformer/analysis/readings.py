@@ -48,13 +48,20 @@ def readings(model: Classifier, tokens_1L: Tensor) -> dict[str, np.ndarray]:
     """
     found: dict[str, Tensor] = {}
     if isinstance(model.encoder, Encoder):
+        *_, last = model.encoder.layers()
+        given: list[tuple] = []
+        # One pass through the network serves both; only the last layer's weights are needed.
+        handle = last.attention.register_forward_pre_hook(lambda _, inputs: given.append(inputs))
+        try:
+            gradient = gradient_shares(model, tokens_1L)
+        finally:
+            handle.remove()
         with torch.no_grad():
-            *_, last_1HLL = model.encoder.attention_layers(tokens_1L)
-        asked_HL = last_1HLL[0, :, 0, 1:-1].float()
+            asked_HL = last.attention.weights(*given[-1])[0, :, 0, 1:-1].float()
         shares = {
             "attention, mean of heads": asked_HL.mean(0),
             "attention, median of heads": asked_HL.median(0).values,
-            "gradient": gradient_shares(model, tokens_1L),
+            "gradient": gradient,
         }
         found |= {name: share * len(share) for name, share in shares.items()}
     if hasattr(model.head, "residues"):

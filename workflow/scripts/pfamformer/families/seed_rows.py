@@ -178,14 +178,21 @@ def _behind_features(text):
     """Where the first line that is neither ``# STOCKHOLM`` nor ``#=GF`` begins."""
     size = len(text)
     position = line_end(text, 0, size) + 1
-    while (
-        position + 5 <= size
-        and text[position] == _HASH and text[position + 1] == ord("=")
-        and text[position + 2] == ord("G") and text[position + 3] == ord("F")
-        and text[position + 4] == _SPACE
-    ):  # fmt: skip
+    while _markup_kind(text, position, size) == ord("F"):
         position = line_end(text, position, size) + 1
     return position
+
+
+@compiled
+def _markup_kind(text, position, size):
+    """The letter X where a line ``#=GX …`` begins, else 0."""
+    if (
+        position + 5 <= size
+        and text[position] == _HASH and text[position + 1] == ord("=")
+        and text[position + 2] == ord("G") and text[position + 4] == _SPACE
+    ):  # fmt: skip
+        return text[position + 3]
+    return np.uint8(0)
 
 
 @compiled
@@ -243,12 +250,8 @@ def _read(
 @compiled
 def _markup(text, position, size, used, known, accessions):
     """Read a ``#=`` line; returns the accessions known and the next line, or -1 if in doubt."""
-    if position + 5 > size or text[position + 1] != ord("=") or text[position + 2] != ord("G"):
-        return known, -1
-    kind = text[position + 3]
-    if text[position + 4] != _SPACE or not (
-        kind == ord("R") or kind == ord("C") or (kind == ord("S") and used == 0)
-    ):
+    kind = _markup_kind(text, position, size)
+    if not (kind == ord("R") or kind == ord("C") or (kind == ord("S") and used == 0)):
         return known, -1
     stop = position
     if kind == ord("S"):
