@@ -5,12 +5,15 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import re
 import sys
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
 PACKAGE = "pfamformer"
+# Statements that import the library, wherever they stand, one to a line or with parentheses.
+_IMPORT = re.compile(rf"^[ \t]*((?:from|import) +{PACKAGE}\b[^\n(]*(?:\([^)]*\))?)", re.MULTILINE)
 
 
 @cache
@@ -34,20 +37,17 @@ def code_of(script: Path, root: Path | None = None) -> tuple[Path, ...]:
 @cache
 def _imported(path: Path, root: Path) -> tuple[Path, ...]:
     paths: list[Path] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
-        if isinstance(node, ast.Import):
-            names: Iterable[str] = (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+    # Whole modules are not parsed: every start of Snakemake would wait a second for it.
+    statements = "\n".join(_IMPORT.findall(path.read_text(encoding="utf-8")))
+    for node in ast.parse(statements, str(path)).body:
+        if isinstance(node, ast.ImportFrom):
             # "from package import module" and "from module import name" look alike: try both.
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
-            continue
+            names = [alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE]
         for name in names:
-            if name.split(".")[0] == PACKAGE:
-                module = root.joinpath(*name.split("."))
-                paths += [
-                    p for p in (module.with_suffix(".py"), module / "__init__.py") if p.exists()
-                ]
+            module = root.joinpath(*name.split("."))
+            paths += [p for p in (module.with_suffix(".py"), module / "__init__.py") if p.exists()]
     return tuple(paths)
 
 
