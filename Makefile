@@ -10,8 +10,8 @@ CORES ?= $(shell nproc)
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
-# Unit tests share the cores, a file at a time, with one thread each; the others are one whole run.
-UNIT_TESTS := OMP_NUM_THREADS=1 pytest tests/unit --numprocesses $(CORES) --dist loadfile
+# Most tests are one process each: they share the cores, with one thread each.
+SHARED := OMP_NUM_THREADS=1 pytest --numprocesses $(CORES) --dist loadgroup
 # No byte code beside the sources: the tree stays as git has it.
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -26,11 +26,11 @@ demo: setup ## The whole workflow on real proteins: results/demo/report.html (mi
 
 test: setup ## Every test
 	bash tests/system_packages.sh
-	$(UNIT_TESTS)
-	pytest --ignore tests/unit
+	$(SHARED) tests/unit tests/workflow tests/browser
+	pytest tests/demo tests/slurm
 
 test-unit: setup ## The fast tests
-	$(UNIT_TESTS)
+	$(SHARED) tests/unit
 
 test-slurm: setup ## Tests on a real SLURM
 	bash tests/system_packages.sh

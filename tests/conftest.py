@@ -15,6 +15,15 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "workflow" / "scripts"
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Workers of pytest-xdist get whole files, and one of them all tests of the tiny run."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            file, _, _ = item.nodeid.partition("::")
+            group = "tiny" if "tiny" in item.fixturenames else file
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture
 def stream() -> np.random.Generator:
     """Random numbers that are the same in every test run."""

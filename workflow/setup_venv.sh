@@ -30,4 +30,7 @@ with open("pyproject.toml", "rb") as file:
 for group in [project["dependencies"], *project["optional-dependencies"].values()]:
     print("\n".join(group))
 PYTHON
-"$folder/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile -r "$requirements"
+# Byte code by all cores, where pip would use one. A few packages have files that are no Python of
+# this version, which nothing imports.
+"$folder/bin/python" -m compileall -qq -j 0 "$folder/lib" || true

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from cluster import SlurmCluster, missing_requirements
 
-from conftest import SCRIPTS, random_sequence, working_copy
+from conftest import SCRIPTS, TINY, random_sequence, snakemake, working_copy
 from pfamformer.sequences.shards import write_index
 from token_shards import write_shard
 
@@ -30,6 +30,14 @@ FAST = [
     "--slurm-init-seconds-before-status-checks", "1", "--slurm-status-command", "squeue",
     "--latency-wait", "5", "--retries", "0", "--default-resources", "slurm_account=testaccount",
 ]  # fmt: skip
+# Each look that finds no job finished puts the next one off by ten seconds more, which no option
+# limits: half of the time of jobs as short as these would be waiting.
+IMPATIENT = """
+from snakemake.cli import main
+from snakemake_executor_plugin_slurm import Executor
+Executor.next_seconds_between_status_checks = property(lambda self: 1, lambda self, seconds: None)
+main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +51,7 @@ def run(cluster, folder, *arguments, timeout=1200):
     folders = [environment["PATH"], str(Path(sys.executable).parent)]
     environment["PATH"] = os.pathsep.join(folders)
     return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--profile", "slurm", *arguments],
+        [sys.executable, "-c", IMPATIENT, "--profile", "slurm", *arguments],
         cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=timeout,
     )  # fmt: skip
 
@@ -100,8 +108,7 @@ def test_sbatch_is_asked_for(tmp_path, asked, expected):
          "--profile", "slurm", "--configfile",
          "config/tiny.yaml", "--config", f"resources={{pretrain: {asked}}}",
          "--set-threads", "pretrain=3", "--allowed-rules", "pretrain", "run_config",
-         "--retries", "0",
-         "--default-resources", "slurm_account=testaccount"],
+         *FAST],
         cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert calls.exists(), (ended.stdout + ended.stderr)[-3000:]
@@ -137,11 +144,16 @@ def pretrain(cluster, folder, asked, *more):
     )  # fmt: skip
 
 
-def undisturbed(folder):
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
     """Weights and metrics of one process that runs to its end here, of the same run."""
+    folder = with_corpus(tmp_path_factory.mktemp("undisturbed"))
     results = folder / "results/tiny"
+    config = results / "runs/small/config.json"
+    made = snakemake(folder, config.relative_to(folder), "--cores", 1, *TINY, "--config", LONG)
+    assert made.returncode == 0, made.stderr[-3000:]
     subprocess.run(
-        [sys.executable, SCRIPTS / "pretrain.py", "--config", results / "runs/small/config.json",
+        [sys.executable, SCRIPTS / "pretrain.py", "--config", config,
          "--corpus", results / "corpora/pfam_domains", "--state", folder / "state",
          "--output", folder / "alone"],
         check=True,
@@ -150,7 +162,7 @@ def undisturbed(folder):
     return load_file(folder / "alone/weights.safetensors"), metrics
 
 
-def test_a_node_that_goes_down_costs_nothing_but_time(cluster, tmp_path):
+def test_a_node_that_goes_down_costs_nothing_but_time(cluster, tmp_path, undisturbed):
     """The job is submitted again, to the other node; the bits are those of an undisturbed one."""
     folder = with_corpus(tmp_path)
     states = folder / "results/tiny/state/pretrain/small"
@@ -167,19 +179,19 @@ def test_a_node_that_goes_down_costs_nothing_but_time(cluster, tmp_path):
             cluster.restore_node(node)
     assert ended.returncode == 0, (ended.stdout + ended.stderr)[-4000:]
     assert "resuming at step" in (folder / "logs/tiny/pretrain/small.log").read_text()
-    expected, _ = undisturbed(folder)
+    expected, _ = undisturbed
     found = load_file(folder / PRETRAINED)
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert "NODE_FAIL" in cluster.run(["sacct", "-X", "-n", "-P", "-o", "State"]).stdout
 
 
-def test_two_nodes_compute_what_one_does(cluster, tmp_path):
+def test_two_nodes_compute_what_one_does(cluster, tmp_path, undisturbed):
     """torchrun on both nodes, gradients over gloo: the losses are those of one process."""
     folder = with_corpus(tmp_path)
     ended = pretrain(cluster, folder, "{threads: 1, nodes: 2}")
     assert ended.returncode == 0, (ended.stdout + ended.stderr)[-4000:]
     output = (folder / PRETRAINED).parent
     assert json.loads((output / "summary.json").read_text())["processes"] == 2
-    _, expected = undisturbed(folder)
+    _, expected = undisturbed
     found = pd.read_csv(output / "metrics.tsv", sep="\t")
     np.testing.assert_allclose(found["loss"], expected["loss"], rtol=2e-3)
