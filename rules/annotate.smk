@@ -156,6 +156,8 @@ rule annotate_query:
         terms=f"{ANNOTATION}/terms.tsv",
     log:
         f"{LOGS}/annotate_query/{{query}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/annotate_query/{{query}}.tsv"
     wildcard_constraints:
         query=re.escape(QUERY) if QUERY else "(?!)",
     conda:
