@@ -17,7 +17,8 @@ SCRIPTS = ROOT / "workflow" / "scripts"
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Workers of pytest-xdist get whole files, and one of them all tests of the tiny run."""
+    """Workers of pytest-xdist get whole files; one of them, first, all tests of the tiny run."""
+    items.sort(key=lambda item: "tiny" not in item.fixturenames)
     if config.pluginmanager.hasplugin("xdist"):
         for item in items:
             file, _, _ = item.nodeid.partition("::")
