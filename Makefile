@@ -11,7 +11,7 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 # Most tests are one process each: they share the cores, with one thread each.
-SHARED := OMP_NUM_THREADS=1 pytest --numprocesses $(CORES) --dist loadgroup --no-loadscope-reorder
+SHARED := OMP_NUM_THREADS=1 pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 # No byte code beside the sources: the tree stays as git has it.
 export PYTHONDONTWRITEBYTECODE := 1
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +17,27 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "workflow" / "scripts"
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Workers of pytest-xdist get whole files; one of them, first, all tests of the tiny run."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of the tiny run take longest: they begin first."""
     items.sort(key=lambda item: "tiny" not in item.fixturenames)
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            file, _, _ = item.nodeid.partition("::")
-            group = "tiny" if "tiny" in item.fixturenames else file
-            item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Workers get whole files; all files with tests of the tiny run go to one of them."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneTinyRun(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "the tiny run" if uses_tiny_run(ROOT / file) else file
+
+    return OneTinyRun(config, log)
+
+
+@cache
+def uses_tiny_run(file: Path) -> bool:
+    return re.search(r"^def \w+\([^)]*\btiny\b", file.read_text(), re.MULTILINE) is not None
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 from safetensors.torch import load_file
-from test_plan import clone_of
+from test_reruns import clone_of
 
 from conftest import ROOT, TINY, snakemake
 from hmmer_reference import compare_with_hmmer
