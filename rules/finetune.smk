@@ -28,6 +28,8 @@ rule finetune:
         f"{RESULTS}/benchmarks/finetune/{{run}}.tsv"
     wildcard_constraints:
         run=names(FINETUNE),
+    # Much is made of its answers; the analyses of pretraining can wait.
+    priority: 1
     conda:
         "../envs/torch.yaml"
     threads: need("finetune", "threads")
