@@ -10,7 +10,7 @@ CORES ?= $(shell nproc)
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
-# Most tests are one process each: they share the cores, with one thread each.
+# Most tests are one process each: they share the cores, with one thread each. Long files come first.
 SHARED := OMP_NUM_THREADS=1 pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 # No byte code beside the sources: the tree stays as git has it.
 export PYTHONDONTWRITEBYTECODE := 1
@@ -26,7 +26,7 @@ demo: setup ## The whole workflow on real proteins: results/demo/report.html (mi
 
 test: setup ## Every test
 	bash tests/system_packages.sh
-	$(SHARED) tests/unit tests/workflow tests/browser
+	$(SHARED) tests/workflow tests/browser tests/unit
 	pytest tests/demo tests/slurm
 
 test-unit: setup ## The fast tests
