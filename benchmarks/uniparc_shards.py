@@ -76,7 +76,7 @@ def main() -> None:
                 text_bytes=text_bytes,
                 processor_seconds=used,
             )
-            empty(name)
+            emptied()
             row["peak_memory_mb"] = peak_memory(chunk, held_out)
             print("processor time:", ", ".join(f"{n} {s:.3f} s" for n, s in used.items()))
             print(f"{size} sequences: peak {row['peak_memory_mb']:.0f} MB", flush=True)

@@ -18,8 +18,8 @@ SCRIPTS = ROOT / "workflow" / "scripts"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of the tiny run take longest: they begin first."""
-    items.sort(key=lambda item: "tiny" not in item.fixturenames)
+    """Files with tests of the tiny run take longest: they begin first."""
+    items.sort(key=lambda item: not uses_tiny_run(item.path))
 
 
 @pytest.hookimpl(optionalhook=True)

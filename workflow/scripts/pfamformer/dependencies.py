@@ -37,7 +37,7 @@ def code_of(script: Path, root: Path | None = None) -> tuple[Path, ...]:
 @cache
 def _imported(path: Path, root: Path) -> tuple[Path, ...]:
     paths: list[Path] = []
-    # Whole modules are not parsed: every start of Snakemake would wait a second for it.
+    # Whole modules are not parsed: every start of Snakemake would wait for it.
     statements = "\n".join(_IMPORT.findall(path.read_text(encoding="utf-8")))
     for node in ast.parse(statements, str(path)).body:
         if isinstance(node, ast.ImportFrom):
